@@ -1,0 +1,92 @@
+// Package crawl fetches pages and follows their links, politely: every host has its own pace, held over all workers.
+package crawl
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"pace/limiter"
+	"pace/limiter/progress"
+)
+
+// Options says what to crawl and how.
+type Options struct {
+	// Seeds are the URLs to start from. A missing scheme means https, then http.
+	Seeds []string
+	// Depth is how many links away from a seed pages are fetched; 0 means the seeds only.
+	Depth int
+	// MaxPages bounds how many URLs are admitted; 0 is unlimited.
+	MaxPages int
+	// Scope says which hosts links may lead to.
+	Scope Scope
+
+	// Mode is how requests are driven.
+	Mode limiter.Mode
+	// Workers is how many requests are in flight; 0 means [DefaultWorkers]. Sequential has one.
+	Workers int
+	// Rate is the most request starts a second on one host; 0 is unlimited.
+	Rate float64
+	// PerHost is the most requests in flight on one host; 0 is unlimited.
+	PerHost int
+	// GlobalRate limits request starts over all hosts; nil is unlimited.
+	GlobalRate *limiter.Rate
+
+	// Timeout bounds one whole exchange, from connecting to the last byte; 0 is unlimited.
+	Timeout time.Duration
+	// MaxBody is the most bytes of one decoded body; a longer one fails the page. 0 is unlimited.
+	MaxBody int64
+	// Retries is how often a request is tried again after a connection error, 429 or 5xx.
+	Retries int
+
+	// UserAgent is sent with each request; its part before the first slash is the product token that robots.txt is
+	// matched with. Empty means [DefaultUserAgent].
+	UserAgent string
+	// Header is sent with each request.
+	Header http.Header
+	// IgnoreRobots fetches what robots.txt forbids.
+	IgnoreRobots bool
+	// MaxCrawlDelay is the longest Crawl-delay that is waited for; a host that asks for more is skipped. 0 means 60 s.
+	MaxCrawlDelay time.Duration
+	// AllowPrivate lets links lead into private and loopback networks.
+	AllowPrivate bool
+	// Resolve gives addresses to use instead of asking the DNS, by "host:port".
+	Resolve map[string]netip.AddrPort
+	// Proxy returns the proxy for a URL, or nil for none. nil means no proxy.
+	Proxy func(*url.URL) (*url.URL, error)
+
+	// Select extracts text or attributes from each HTML page.
+	Select []Selector
+	// Output receives one JSON object a line for each page; nil for none.
+	Output io.Writer
+
+	// Progress receives what the run does; nil for none.
+	Progress *progress.Counter
+	// Log receives what the user may want to know: each failed item at level Error with the attributes "item" and
+	// "error", a host that is skipped at level Warn. nil for none.
+	Log *slog.Logger
+}
+
+// Report is what a run of [Run] did.
+type Report struct {
+	// Backend is what drove the I/O: blocking or poller.
+	Backend string
+	// Workers is how many requests could be in flight.
+	Workers int
+	progress.Totals
+}
+
+// Scope is a choice of which hosts links may lead to. It implements flag.Value.
+type Scope int
+
+const (
+	ScopeHost   Scope = iota // the seeds' hosts
+	ScopeDomain              // the seeds' registered domains and all below them
+	ScopeAny                 // every host
+)
+
+// DefaultWorkers is how many requests are in flight unless told otherwise.
+const DefaultWorkers = 64

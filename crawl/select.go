@@ -1,0 +1,47 @@
+package crawl
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/andybalholm/cascadia"
+)
+
+// Selector extracts something from each HTML page: the text of the elements that match, or an attribute of theirs.
+type Selector struct {
+	Name string // the key in the record's "selected"
+	Attr string // the attribute to take; empty for the text
+
+	matcher goquery.Matcher
+}
+
+// ParseSelector parses NAME=CSS or NAME=CSS@ATTR.
+func ParseSelector(s string) (Selector, error) {
+	name, css, ok := strings.Cut(s, "=")
+	if !ok || name == "" || css == "" {
+		return Selector{}, fmt.Errorf("%q is not NAME=CSS or NAME=CSS@ATTR", s)
+	}
+	attr := ""
+	if i := strings.LastIndexByte(css, '@'); i > 0 && !strings.ContainsAny(css[i:], `"']) `) {
+		css, attr = css[:i], css[i+1:]
+	}
+	group, err := cascadia.ParseGroup(css)
+	if err != nil {
+		return Selector{}, fmt.Errorf("%q is not a CSS selector: %w", css, err)
+	}
+	return Selector{Name: name, Attr: attr, matcher: group}, nil
+}
+
+// apply returns what the selector finds, in document order.
+func (s Selector) apply(doc *goquery.Document) []string {
+	found := []string{}
+	doc.FindMatcher(s.matcher).Each(func(_ int, el *goquery.Selection) {
+		if s.Attr == "" {
+			found = append(found, strings.Join(strings.Fields(el.Text()), " "))
+		} else if value, ok := el.Attr(s.Attr); ok {
+			found = append(found, value)
+		}
+	})
+	return found
+}

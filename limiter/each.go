@@ -1,0 +1,126 @@
+package limiter
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"sync"
+)
+
+// Each takes jobs from next and does them, at most workers at a time, as the mode says:
+//
+//   - Sequential runs one job after another on the calling goroutine, which stays on its OS thread.
+//   - Threads gives every worker an OS thread of its own, which its jobs block in their system calls and which ends
+//     with the worker. Each fails with a [*ThreadLimitError] if the machine does not allow so many.
+//   - Async gives every worker a goroutine.
+//
+// Calls of next never overlap; next may block, and returns io.EOF when there are no more jobs. A worker starts only when
+// there is a job that no earlier worker has taken, so few jobs cost few threads.
+//
+// The first error of next or do cancels the context that both are given, and Each returns it when every worker has
+// left. If ctx is cancelled before the jobs are done no further job starts, and Each returns the cancellation's cause.
+func Each[J any](
+	ctx context.Context, m Mode, workers int,
+	next func(context.Context) (J, error), do func(context.Context, J) error,
+) error {
+	if m == Threads {
+		if err := checkThreads(workers); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c := &crew[J]{mode: m, idle: max(workers, 1), next: next, do: do, cancel: cancel}
+	if m == Sequential {
+		// The goroutine would otherwise move between threads whenever a system call takes long.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		c.idle = 0
+		c.work(ctx)
+		return c.err
+	}
+	c.hire(ctx)
+	c.wg.Wait()
+	return c.err
+}
+
+// crew is the workers of one call of Each.
+type crew[J any] struct {
+	mode   Mode
+	next   func(context.Context) (J, error)
+	do     func(context.Context, J) error
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+
+	mu   sync.Mutex // held while next runs
+	idle int        // workers not yet started; guarded by mu
+	over bool       // next has returned an error, io.EOF included; guarded by mu
+
+	errOnce sync.Once
+	err     error // read after all workers have left
+}
+
+// hire starts one more worker, if there is one left to start. It requires that mu is held or that no worker runs yet.
+func (c *crew[J]) hire(ctx context.Context) {
+	if c.idle == 0 {
+		return
+	}
+	c.idle--
+	c.wg.Go(func() {
+		if c.mode == Threads {
+			// Never unlocked: the runtime ends a thread whose goroutine leaves it locked.
+			runtime.LockOSThread()
+		}
+		c.work(ctx)
+	})
+}
+
+// work does jobs until there are no more or the context is cancelled.
+func (c *crew[J]) work(ctx context.Context) {
+	for hire := true; ; hire = false {
+		job, ok := c.take(ctx, hire)
+		if !ok {
+			return
+		}
+		if err := c.do(ctx, job); err != nil {
+			c.fail(ctx, err)
+			return
+		}
+	}
+}
+
+// take returns the next job, or false if there is none to do. With hire set, it starts a worker for the job after it:
+// here, under mu, because a worker that waited for mu later could find it held by one that waits in next.
+func (c *crew[J]) take(ctx context.Context, hire bool) (job J, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return job, false
+	}
+	err := ctx.Err()
+	if err == nil {
+		job, err = c.next(ctx)
+	}
+	if err != nil {
+		c.over = true
+		if err != io.EOF {
+			c.fail(ctx, err)
+		}
+		return job, false
+	}
+	if hire {
+		c.hire(ctx)
+	}
+	return job, true
+}
+
+// fail keeps the first error, or what cancelled the context before it, and stops everyone.
+func (c *crew[J]) fail(ctx context.Context, err error) {
+	c.errOnce.Do(func() {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		c.err = err
+	})
+	c.cancel(err)
+}
