@@ -43,9 +43,9 @@ type Options struct {
 	Retries int
 
 	// UserAgent is sent with each request; its part before the first slash is the product token that robots.txt is
-	// matched with. Empty means [DefaultUserAgent].
+	// matched with. Empty means "pace".
 	UserAgent string
-	// Header is sent with each request.
+	// Header is sent with each request, but Authorization and Cookie only to the seeds' hosts.
 	Header http.Header
 	// IgnoreRobots fetches what robots.txt forbids.
 	IgnoreRobots bool
@@ -60,7 +60,7 @@ type Options struct {
 
 	// Select extracts text or attributes from each HTML page.
 	Select []Selector
-	// Output receives one JSON object a line for each page; nil for none.
+	// Output receives one JSON object a line for each page, with one Write each; nil for none.
 	Output io.Writer
 
 	// Progress receives what the run does; nil for none.
@@ -87,6 +87,11 @@ const (
 	ScopeDomain              // the seeds' registered domains and all below them
 	ScopeAny                 // every host
 )
+
+// UsageError says that Options ask for what cannot be done.
+type UsageError struct{ message string }
+
+func (e *UsageError) Error() string { return e.message }
 
 // DefaultWorkers is how many requests are in flight unless told otherwise.
 const DefaultWorkers = 64

@@ -26,11 +26,11 @@ func ParseSelector(s string) (Selector, error) {
 	if i := strings.LastIndexByte(css, '@'); i > 0 && !strings.ContainsAny(css[i:], `"']) `) {
 		css, attr = css[:i], css[i+1:]
 	}
-	group, err := cascadia.ParseGroup(css)
+	compiled, err := cascadia.Compile(css)
 	if err != nil {
 		return Selector{}, fmt.Errorf("%q is not a CSS selector: %w", css, err)
 	}
-	return Selector{Name: name, Attr: attr, matcher: group}, nil
+	return Selector{Name: name, Attr: attr, matcher: compiled}, nil
 }
 
 // apply returns what the selector finds, in document order.

@@ -30,7 +30,7 @@ func Each[J any](
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c := &crew[J]{mode: m, idle: max(workers, 1), next: next, do: do, cancel: cancel}
+	c := &crew[J]{mode: m, turn: make(chan struct{}, 1), idle: max(workers, 1), next: next, do: do, cancel: cancel}
 	if m == Sequential {
 		// The goroutine would otherwise move between threads whenever a system call takes long.
 		runtime.LockOSThread()
@@ -52,15 +52,15 @@ type crew[J any] struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
-	mu   sync.Mutex // held while next runs
-	idle int        // workers not yet started; guarded by mu
-	over bool       // next has returned an error, io.EOF included; guarded by mu
+	turn chan struct{} // full while someone calls next
+	idle int           // workers not yet started; guarded by turn
+	over bool          // next has returned an error, io.EOF included; guarded by turn
 
 	errOnce sync.Once
 	err     error // read after all workers have left
 }
 
-// hire starts one more worker, if there is one left to start. It requires that mu is held or that no worker runs yet.
+// hire starts one more worker, if there is one left to start. It requires the turn, or that no worker runs yet.
 func (c *crew[J]) hire(ctx context.Context) {
 	if c.idle == 0 {
 		return
@@ -90,10 +90,10 @@ func (c *crew[J]) work(ctx context.Context) {
 }
 
 // take returns the next job, or false if there is none to do. With hire set, it starts a worker for the job after it:
-// here, under mu, because a worker that waited for mu later could find it held by one that waits in next.
+// here, in its turn, because one that waited for another turn could find it taken by a worker that waits in next.
 func (c *crew[J]) take(ctx context.Context, hire bool) (job J, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	if c.over {
 		return job, false
 	}

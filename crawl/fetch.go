@@ -1,0 +1,168 @@
+package crawl
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"pace/limiter/exchange"
+)
+
+// response is what one request came to.
+type response struct {
+	status      int // 0 without a response
+	header      http.Header
+	body        []byte // decoded; valid until release
+	hash        string // SHA-256 of the body in hex, if it came whole
+	contentType string
+	at          time.Time
+	timing      timing
+	err         error // why there is no response, or no whole body
+	buf         *bytes.Buffer
+}
+
+var bodyBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxPooled is the size above which a body's buffer is left to the garbage collector.
+const maxPooled = 4 << 20
+
+// release gives the body's memory back.
+func (r *response) release() {
+	if r.buf != nil && r.buf.Cap() <= maxPooled {
+		r.buf.Reset()
+		bodyBuffers.Put(r.buf)
+	}
+	r.buf, r.body = nil, nil
+}
+
+// bodyError says that a body hit a limit.
+type bodyError struct{ message string }
+
+func (e *bodyError) Error() string { return e.message }
+
+// fetch does one request and reads its body, at most limit bytes of it. A longer body is an error unless cut is set.
+func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *response {
+	r := &response{at: time.Now().UTC()}
+	op := c.counter.Begin()
+	defer op.End()
+	trace := exchange.Trace{BeforeWrite: func() error {
+		c.frontier.started(it)
+		return nil
+	}}
+	resp, err := c.client.Do(c.request(ctx, it.url), &trace)
+	if err != nil {
+		r.err = err
+	} else {
+		r.status, r.header = resp.StatusCode, resp.Header
+		r.contentType = resp.Header.Get("Content-Type")
+		r.err = r.readBody(resp, limit, cut, c.counter.AddBytes)
+		// The error of closing a connection that was read from changes nothing.
+		_ = resp.Body.Close()
+	}
+	r.timing = timing{
+		DNS: milliseconds(trace.DNS), Connect: milliseconds(trace.Connect), TLS: milliseconds(trace.TLS),
+		TTFB: milliseconds(trace.TTFB), Total: milliseconds(time.Since(r.at)),
+	}
+	return r
+}
+
+// milliseconds returns d in milliseconds, to the microsecond.
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// request builds the request for a URL. The request target is sent as the URL has it: net/url would write some
+// characters in another way than browsers do.
+func (c *crawler) request(ctx context.Context, u URL) *http.Request {
+	header := c.header
+	if !c.trusted[u.Host()] {
+		header = c.headerElsewhere
+	}
+	target := &url.URL{Scheme: u.Scheme(), Host: u.Authority()}
+	path, query, _ := strings.Cut(u.RequestURI(), "?")
+	if c.o.Proxy == nil && !strings.HasPrefix(path, "//") {
+		target.Opaque, target.RawQuery = path, query
+	} else if parsed, err := url.Parse(u.String()); err == nil {
+		target = parsed
+	} else {
+		target.Path, target.RawQuery = path, query
+	}
+	req := &http.Request{Method: http.MethodGet, URL: target, Host: target.Host, Header: header,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	if host := header.Get("Host"); host != "" {
+		req.Host = host
+	}
+	return req.WithContext(ctx)
+}
+
+// readBody reads and decodes the body into r.
+func (r *response) readBody(resp *http.Response, limit int64, cut bool, count func(int64)) error {
+	var body io.Reader = &countingReader{r: resp.Body, count: count}
+	switch encoding := strings.ToLower(resp.Header.Get("Content-Encoding")); encoding {
+	case "", "identity":
+		if limit > 0 && resp.ContentLength > limit && !cut {
+			return &bodyError{fmt.Sprintf("the body has %d bytes, more than the %d allowed (see --max-body)",
+				resp.ContentLength, limit)}
+		}
+	case "gzip", "x-gzip":
+		zr, err := gzip.NewReader(body)
+		if errors.Is(err, io.EOF) {
+			break // as with HEAD-like answers: nothing is encoded
+		}
+		if err != nil {
+			return &bodyError{fmt.Sprintf("decoding the body: %v", err)}
+		}
+		body = zr
+	default:
+		return &bodyError{fmt.Sprintf("the body has the content encoding %q, which was not asked for", encoding)}
+	}
+	r.buf = bodyBuffers.Get().(*bytes.Buffer)
+	if n := resp.ContentLength; n > 0 && n <= maxPooled {
+		r.buf.Grow(int(n) + bytes.MinRead)
+	}
+	if limit > 0 {
+		body = io.LimitReader(body, limit+1)
+	}
+	_, err := r.buf.ReadFrom(body)
+	r.body = r.buf.Bytes()
+	if limit > 0 && int64(len(r.body)) > limit {
+		r.body = r.body[:limit]
+		if !cut {
+			return &bodyError{fmt.Sprintf("the body has more than the %d bytes allowed (see --max-body)", limit)}
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(r.body)
+	r.hash = hex.EncodeToString(sum[:])
+	return nil
+}
+
+// countingReader tells how much is read.
+type countingReader struct {
+	r     io.Reader
+	count func(int64)
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.count(int64(n))
+	return n, err
+}
+
+// stale says whether a request went out on a kept connection that the server had closed already.
+func stale(err error) bool {
+	var e *exchange.Error
+	return errors.As(err, &e) && e.Kind == exchange.Stale
+}
