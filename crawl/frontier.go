@@ -189,9 +189,9 @@ func (f *frontier) take(now time.Time) (it *item, at time.Time, err error) {
 				it = q.pop(now)
 				it.started = false
 				q.busy++
-				q.blocked = true // until this one starts
 				f.queued--
 				f.busy++
+				f.schedule(q)
 				return it, now, nil
 			}
 			if due.IsZero() {

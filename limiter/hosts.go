@@ -8,8 +8,9 @@ import (
 // Hosts keeps a pace for each of many keys: the time between the starts of two operations, how many run at once, and
 // pauses. It never sleeps; it says when a key may start, and the caller's queue waits.
 //
-// An operation goes through Claim, Started and Release. Between Claim and Started its key is blocked, so the gap counts
-// from the moment in which the earlier operation really started, however long it took to get there.
+// An operation goes through Claim, Started and Release, once each; one that is given up may leave out Started. Between
+// Claim and Started a key with a gap to keep is blocked, so the gap counts from the moment in which the earlier operation
+// really started, however long it took to get there.
 //
 // A key at rest, whose next start is due and that has no delay of its own, is forgotten: a new record of it would say
 // the same. Memory is bounded by the keys that are busy, pausing or within their gap.
@@ -28,7 +29,7 @@ type hostPace struct {
 	paused   time.Time // no start before
 	delay    time.Duration
 	inFlight int
-	claimed  bool // one of them has not started yet
+	claimed  int // of those in flight, not started yet
 }
 
 const minSweep = 1024
@@ -54,24 +55,23 @@ func (h *Hosts) Claim(key string, now time.Time) (at time.Time, ok bool) {
 		p = &hostPace{}
 		h.keys[key] = p
 	}
-	if p.claimed || h.full(p) {
+	if p.claimed > 0 && h.between(p) > 0 || h.full(p) {
 		return time.Time{}, false
 	}
 	if due := h.due(p); due.After(now) {
 		return due, false
 	}
-	p.claimed = true
+	p.claimed++
 	p.inFlight++
 	return now, true
 }
 
-// Started says that an operation of a key starts now: its request is being written. A further call for the same
-// operation, which is sent again, moves the next start on.
+// Started says that a claimed operation of a key starts now: its request is being written.
 func (h *Hosts) Started(key string, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if p := h.keys[key]; p != nil && p.inFlight > 0 {
-		p.claimed = false
+	if p := h.keys[key]; p != nil && p.claimed > 0 {
+		p.claimed--
 		p.last = now
 	}
 }
@@ -84,7 +84,7 @@ func (h *Hosts) Release(key string, started bool) {
 	if p := h.keys[key]; p != nil && p.inFlight > 0 {
 		p.inFlight--
 		if !started {
-			p.claimed = false
+			p.claimed--
 		}
 	}
 }
@@ -127,6 +127,9 @@ func (h *Hosts) Len() int {
 	return len(h.keys)
 }
 
+// between returns how far apart the starts of a key are.
+func (h *Hosts) between(p *hostPace) time.Duration { return max(h.gap, p.delay) }
+
 // full says whether a key has as much in flight as it may. It requires that mu is held.
 func (h *Hosts) full(p *hostPace) bool {
 	return p.delay > 0 && p.inFlight > 0 || h.limit > 0 && p.inFlight >= h.limit
@@ -136,7 +139,7 @@ func (h *Hosts) full(p *hostPace) bool {
 func (h *Hosts) due(p *hostPace) time.Time {
 	due := p.paused
 	if !p.last.IsZero() {
-		if next := p.last.Add(max(h.gap, p.delay)); next.After(due) {
+		if next := p.last.Add(h.between(p)); next.After(due) {
 			due = next
 		}
 	}

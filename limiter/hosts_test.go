@@ -71,9 +71,18 @@ func TestHostsSays(t *testing.T) {
 			{at: 30 * s, do: "claim", ok: true}, {at: 30 * s, do: "start"}, {at: 30 * s, do: "end"},
 			{at: 30 * s, do: "claim", when: 31 * s},
 		}},
-		{"a request sent again moves the next start on", 1, 0, []step{
-			{at: 0, do: "claim", ok: true}, {at: 0, do: "start"}, {at: s / 2, do: "start"},
-			{at: s / 2, do: "claim", when: 3 * s / 2},
+		{"without a gap, claims do not wait for starts", 0, 3, []step{
+			{at: 0, do: "claim", ok: true}, {at: 0, do: "claim", ok: true}, {at: 0, do: "start"},
+			{at: 0, do: "drop"},
+			{at: 0, do: "claim", ok: true}, {at: 0, do: "claim", ok: true},
+			{at: 0, do: "claim", when: -1},
+		}},
+		{"a delay that comes late waits for the claims before it", 0, 3, []step{
+			{at: 0, do: "claim", ok: true}, {at: 0, do: "claim", ok: true}, {at: 0, do: "delay", arg: s},
+			{at: 0, do: "start"}, {at: 0, do: "end"},
+			{at: 0, do: "claim", when: -1},
+			{at: 2 * s, do: "start"}, {at: 2 * s, do: "end"},
+			{at: 2 * s, do: "claim", when: 3 * s},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -121,21 +130,22 @@ func TestHostsInvariant(t *testing.T) {
 		}
 		h := NewHosts(rate, limit)
 		var now, last time.Duration
-		started, claimed, first := 0, false, true
+		started, claimed, first := 0, 0, true
 		for range 200 {
 			now += time.Duration(rapid.IntRange(0, 30).Draw(t, "pass")) * time.Millisecond
 			switch rapid.IntRange(0, 2).Draw(t, "do") {
 			case 0:
 				if _, ok := h.Claim("a", clock(now)); ok {
-					if claimed || started >= limit || !first && now-last < gap-time.Microsecond {
+					if gap > 0 && claimed > 0 || started+claimed >= limit || !first && now-last < gap-time.Microsecond {
 						t.Fatalf("claim at %v: claimed %v, %d started, last start %v", now, claimed, started, last)
 					}
-					claimed = true
+					claimed++
 				}
 			case 1:
-				if claimed {
+				if claimed > 0 {
 					h.Started("a", clock(now))
-					claimed, first, last = false, false, now
+					first, last = false, now
+					claimed--
 					started++
 				}
 			case 2:

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"pace/limiter"
+)
+
+// child runs the compared command, each time in a process of its own.
+type child struct {
+	compared
+	binary string
+	dir    string // holds the runs' reports
+	runs   int
+}
+
+func newChild(w compared) (*child, error) {
+	binary, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "pace-compare-")
+	if err != nil {
+		return nil, err
+	}
+	return &child{compared: w, binary: binary, dir: dir}, nil
+}
+
+// run does the work once and returns its report. What it wrote is deleted again, so that all runs find the same.
+func (c *child) run(ctx context.Context, mode limiter.Mode) (report, error) {
+	c.runs++
+	defer c.removeCopies()
+	path := filepath.Join(c.dir, fmt.Sprintf("%d.json", c.runs))
+	cmd := exec.CommandContext(ctx, c.binary, c.args(mode, path)...)
+	cmd.Args[0] = os.Args[0]
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	stopGently(cmd)
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return report{}, ctx.Err()
+	}
+	if err != nil {
+		return report{}, c.failed(mode, err, complaints.String())
+	}
+	var r report
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		return report{}, fmt.Errorf("cannot read the run's report: %w", err)
+	}
+	return r, nil
+}
+
+// args returns the command line of one run.
+func (c *child) args(mode limiter.Mode, reportPath string) []string {
+	args := append([]string{c.tool}, c.flags...)
+	args = append(args, "--mode="+mode.String(), "--report="+reportPath, "--progress=never", "--quiet")
+	operands := c.operands
+	if c.dest != "" {
+		operands = append(operands[:len(operands):len(operands)], c.copyName())
+	} else {
+		args = append(args, "--output="+os.DevNull)
+	}
+	return append(append(args, "--"), operands...)
+}
+
+// copyName returns a name that is this run's alone, beside the destination that the user named.
+func (c *child) copyName() string { return fmt.Sprintf("%s%d", c.copyPrefix(), c.runs) }
+
+func (c *child) copyPrefix() string { return fmt.Sprintf("%s.pace-compare-%d-", c.dest, os.Getpid()) }
+
+// removeCopies deletes this comparison's copies, and the part files of a copy that was killed.
+func (c *child) removeCopies() {
+	if c.dest == "" {
+		return
+	}
+	dir, prefix := filepath.Dir(c.dest), filepath.Base(c.copyPrefix())
+	entries, _ := os.ReadDir(dir) // without the folder there are no copies
+	for _, e := range entries {
+		if strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), prefix) {
+			_ = os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+func (c *child) cleanUp() {
+	c.removeCopies()
+	_ = os.RemoveAll(c.dir)
+}
+
+// failed tells what a run that failed said.
+func (c *child) failed(mode limiter.Mode, err error, complaints string) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == exitUsage {
+		_, text, _ := strings.Cut(strings.TrimSpace(complaints), ": ")
+		return usagef(c.tool, "%s", text)
+	}
+	said := strings.TrimSpace(strings.ReplaceAll("\n"+complaints, "\npace: ", "\n"))
+	if said == "" {
+		said = err.Error()
+	}
+	return fmt.Errorf("the %s run failed: %s", mode, said)
+}
+
+const killAfter = 5 * time.Second // for a run that does not end when it is asked to

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"pace/crawl"
+	"pace/limiter"
+)
+
+var (
+	scopeKind = choice("scope", []string{"host", "domain", "any"},
+		[]crawl.Scope{crawl.ScopeHost, crawl.ScopeDomain, crawl.ScopeAny})
+	robotsKind   = choice("choice", []string{"obey", "ignore"}, []bool{false, true})
+	selectorKind = kind[crawl.Selector]{
+		usage: "use for example title=h1 or image=img@src", parse: crawl.ParseSelector,
+	}
+)
+
+// crawlFlags is what the command line of crawl says.
+type crawlFlags struct {
+	job
+	input, output     string
+	depth, maxPages   int
+	scope             crawl.Scope
+	rate, globalRate  float64
+	perHost           int
+	timeout, maxDelay time.Duration
+	maxBody           int64
+	retries           int
+	userAgent         string
+	header            []headerLine
+	ignoreRobots      bool
+	allowPrivate      bool
+	resolve           []resolved
+	proxy             proxyFunc
+	selectors         []crawl.Selector
+}
+
+func crawlCommand(std streams) *cli.Command {
+	f := &crawlFlags{job: job{tool: "crawl", unit: inPages, std: std}}
+	return &cli.Command{
+		Name:      "crawl",
+		HideHelp:  true,
+		Usage:     "fetch pages and follow their links, politely",
+		UsageText: "pace crawl [flags] URL...\npace crawl [flags] --input FILE",
+		Description: `
+Fetches the URLs, finds their links and follows them to the depth asked for.
+Each page is one JSON object on a line of the output. Every host has its own
+pace, which holds over all workers, retries and redirects; robots.txt is obeyed.
+
+Examples:
+  pace crawl --depth 2 --output pages.jsonl https://example.org/
+  pace crawl --depth 0 --select title=h1 --select image=img@src URL | jq .
+  pace crawl --rate 10/s --resolve www.test:80:127.0.0.1 http://www.test/`,
+		Flags: f.flags(),
+		Action: func(c *cli.Context) error {
+			return f.crawl(c.Context, c.Args().Slice())
+		},
+	}
+}
+
+func (f *crawlFlags) flags() []cli.Flag {
+	const what, polite, request, records = "Which pages", "How politely", "How they are asked for", "What is written"
+	many := countKind(0, 1<<31-1, "5")
+	flags := []cli.Flag{
+		valueFlag(what, "input", "read URLs from `FILE`, one a line; # begins a comment, - is stdin",
+			into(&f.input, textKind, "")),
+		valueFlag(what, "depth", "follow links `N` times; 0 fetches the given URLs only", into(&f.depth, many, "5")),
+		valueFlag(what, "max-pages", "take at most `N` URLs; 0 is unlimited", into(&f.maxPages, many, "0")),
+		valueFlag(what, "scope", "follow links within `SCOPE`: host (those of the given URLs), domain or any",
+			into(&f.scope, scopeKind, "host")),
+		switchFlag(what, "allow-private", "let links lead into private and loopback networks", &f.allowPrivate),
+
+		valueFlag(polite, "rate", "start requests to one host at `RATE`; 0 is unlimited",
+			into(&f.rate, rateKind, "2/s")),
+		valueFlag(polite, "per-host", "keep at most `N` requests to one host in flight; 0 is unlimited",
+			into(&f.perHost, many, "2")),
+		valueFlag(polite, "global-rate", "start requests to all hosts together at `RATE`; 0 is unlimited",
+			into(&f.globalRate, rateKind, "0")),
+		valueFlag(polite, "robots", "robots.txt: `CHOICE` is obey or ignore",
+			into(&f.ignoreRobots, robotsKind, "obey")),
+		valueFlag(polite, "max-crawl-delay", "skip a host whose robots.txt asks for more than `DURATION`",
+			into(&f.maxDelay, durationKind, "60s")),
+
+		valueFlag(request, "timeout", "one exchange may take `DURATION` as a whole; 0 is unlimited",
+			into(&f.timeout, durationKind, "30s")),
+		valueFlag(request, "max-body", "fail a page with a body over `SIZE`; 0 is unlimited",
+			into(&f.maxBody, sizeKind, "16MiB")),
+		valueFlag(request, "retries", "try `N` times again after a lost connection, 429 or 5xx",
+			into(&f.retries, many, "2")),
+		valueFlag(request, "user-agent", "call itself `NAME`; robots.txt is matched with the part before /",
+			into(&f.userAgent, textKind, "")),
+		valueFlag(request, "header", "send `LINE` with each request, for example 'Accept-Language: en'; may be repeated",
+			each(&f.header, headerKind)),
+		valueFlag(request, "resolve", "`HOST:PORT:ADDR` connects to ADDR for that host and port, as curl; may be repeated",
+			each(&f.resolve, resolveKind)),
+		valueFlag(request, "proxy", "go through the proxy `URL` (http, https, socks5); default as the environment says",
+			into(&f.proxy, proxyKind, "")),
+
+		valueFlag(records, "output", "write the records to `FILE`; - is stdout", into(&f.output, textKind, "-")),
+		valueFlag(records, "select", "`NAME=CSS` adds the text that CSS finds, NAME=CSS@ATTR an attribute; may be repeated",
+			each(&f.selectors, selectorKind)),
+	}
+	flags = append(flags, f.howFlags(fmt.Sprintf(" (default %d)", crawl.DefaultWorkers))...)
+	return append(flags, f.showFlags()...)
+}
+
+// crawl runs the library between the records' opening and closing.
+func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
+	if f.report == "-" && f.output == "-" {
+		return usagef("crawl", "the report and the records cannot both go to stdout; use --output FILE")
+	}
+	if f.input == "" && len(operands) == 0 {
+		return operandsError("crawl", "no URL given")
+	}
+	if f.workers == 0 {
+		f.workers = crawl.DefaultWorkers
+	}
+	return f.run(ctx, func(ctx context.Context, r running) (outcome, error) {
+		seeds, err := f.seeds(ctx, operands)
+		if err != nil {
+			return outcome{}, err
+		}
+		o := f.options(seeds)
+		out, err := openRecords(f.output, r.screen, f.std.stdout)
+		if err != nil {
+			return outcome{}, err
+		}
+		o.Output, o.Progress, o.Log = out, r.counter, r.log
+		rep, err := crawl.Run(ctx, o)
+		if closeErr := out.Close(); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
+			err = closeErr
+		}
+		return outcome{backend: rep.Backend, workers: rep.Workers, totals: rep.Totals}, err
+	})
+}
+
+func (f *crawlFlags) options(seeds []string) crawl.Options {
+	o := crawl.Options{
+		Seeds: seeds, Depth: f.depth, MaxPages: f.maxPages, Scope: f.scope,
+		Mode: f.mode, Workers: f.workers, Rate: f.rate, PerHost: f.perHost,
+		Timeout: f.timeout, MaxBody: f.maxBody, Retries: f.retries,
+		UserAgent: f.userAgent, Header: http.Header{}, IgnoreRobots: f.ignoreRobots, MaxCrawlDelay: f.maxDelay,
+		AllowPrivate: f.allowPrivate, Resolve: map[string]netip.AddrPort{}, Proxy: f.proxy, Select: f.selectors,
+	}
+	if f.globalRate > 0 {
+		o.GlobalRate = limiter.NewRate(f.globalRate)
+	}
+	for _, h := range f.header {
+		o.Header.Add(h.name, h.value)
+	}
+	for _, r := range f.resolve {
+		o.Resolve[r.hostPort] = r.addr
+	}
+	if o.Proxy == nil {
+		o.Proxy = environmentProxy()
+	}
+	return o
+}
+
+// seeds returns the URLs of the command line and of --input.
+func (f *crawlFlags) seeds(ctx context.Context, operands []string) ([]string, error) {
+	if f.input == "" {
+		return operands, nil
+	}
+	r := f.std.stdin
+	if f.input != "-" {
+		file, err := openInput(f.input)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = file.Close() }()
+		r = file
+	}
+	listed, err := readSeeds(ctx, r)
+	if err == nil && len(operands)+len(listed) == 0 {
+		err = usagef("crawl", "no URL in %s", f.input)
+	}
+	return append(operands, listed...), err
+}
+
+type proxyFunc = func(*url.URL) (*url.URL, error)

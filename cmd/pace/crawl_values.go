@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"net/netip"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+	"golang.org/x/net/http/httpproxy"
+)
+
+// headerLine is one header field to send.
+type headerLine struct{ name, value string }
+
+var headerKind = kind[headerLine]{usage: `use for example "Accept-Language: en"`, parse: parseHeader}
+
+func parseHeader(s string) (headerLine, error) {
+	name, value, ok := strings.Cut(s, ":")
+	value = strings.TrimSpace(value)
+	switch {
+	case !ok || !httpguts.ValidHeaderFieldName(name):
+		return headerLine{}, errors.New("not a header")
+	case !httpguts.ValidHeaderFieldValue(value):
+		return headerLine{}, errors.New("no header can hold this value")
+	}
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	switch name {
+	case "User-Agent": // robots.txt is matched with it
+		return headerLine{}, errors.New("--user-agent sets this")
+	case "Host", "Content-Length", "Transfer-Encoding", "Connection":
+		return headerLine{}, errors.New("each request sets this itself")
+	}
+	return headerLine{name, value}, nil
+}
+
+// resolved is an address to use instead of asking the DNS.
+type resolved struct {
+	hostPort string // as a URL has them, in lower case
+	addr     netip.AddrPort
+}
+
+var resolveKind = kind[resolved]{
+	usage: "use for example www.example.org:443:127.0.0.1 or www.example.org:443:[::1]", parse: parseResolve,
+}
+
+// parseResolve reads HOST:PORT:ADDR as curl does; an IPv6 address may stand in brackets.
+func parseResolve(s string) (resolved, error) {
+	host, rest, ok := strings.Cut(s, ":")
+	port, addr, ok2 := strings.Cut(rest, ":")
+	if !ok || !ok2 || host == "" || host == "*" {
+		return resolved{}, errors.New("not HOST:PORT:ADDR")
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return resolved{}, errors.New("not a port")
+	}
+	if inner, ok := strings.CutPrefix(addr, "["); ok {
+		addr = strings.TrimSuffix(inner, "]")
+	}
+	ip, err := netip.ParseAddr(addr)
+	if err != nil {
+		return resolved{}, errors.New("not an address")
+	}
+	return resolved{strings.ToLower(host) + ":" + port, netip.AddrPortFrom(ip, uint16(n))}, nil
+}
+
+var proxyKind = kind[proxyFunc]{usage: "use for example http://127.0.0.1:3128 or socks5://127.0.0.1:1080", parse: parseProxy}
+
+// parseProxy returns a function that sends every URL to one proxy. A missing scheme means http, as with curl.
+func parseProxy(s string) (proxyFunc, error) {
+	if !strings.Contains(s, "://") {
+		s = "http://" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" {
+		return nil, errors.New("not a proxy")
+	}
+	switch u.Scheme {
+	case "http", "https", "socks5", "socks5h":
+		return func(*url.URL) (*url.URL, error) { return u, nil }, nil
+	}
+	return nil, errors.New("not a proxy")
+}
+
+// environmentProxy reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+func environmentProxy() proxyFunc { return httpproxy.FromEnvironment().ProxyFunc() }

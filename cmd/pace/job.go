@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/urfave/cli/v2"
+
+	"pace/limiter"
+	"pace/limiter/progress"
+)
+
+// when is a choice of when the bar is drawn.
+type when int
+
+const (
+	whenTerminal when = iota
+	always
+	never
+)
+
+const (
+	maxWorkers = 1_000_000 // what a progress.Counter can count at once
+	maxProcs   = 32        // see raiseProcs
+)
+
+var (
+	modeKind     = choice("mode", modeNames(), limiter.Modes)
+	progressKind = choice("choice", []string{"auto", "always", "never"}, []when{whenTerminal, always, never})
+	levelKind    = choice("level", []string{"error", "warn", "info", "debug"},
+		[]slog.Level{slog.LevelError, slog.LevelWarn, slog.LevelInfo, slog.LevelDebug})
+)
+
+func modeNames() []string {
+	var names []string
+	for _, m := range limiter.Modes {
+		names = append(names, m.String())
+	}
+	return names
+}
+
+// job is what every working command has in common: its flags, and what stands around a run of its library.
+type job struct {
+	tool string
+	unit unit
+	std  streams
+
+	mode     limiter.Mode
+	workers  int // 0 for the tool's default
+	report   string
+	progress when
+	quiet    bool
+	level    slog.Level
+}
+
+// The groups of flags that working commands share.
+const (
+	groupHow  = "How the work is driven"
+	groupShow = "What is shown"
+)
+
+func (j *job) howFlags(workers string) []cli.Flag {
+	return []cli.Flag{
+		valueFlag(groupHow, "mode", "drive operations in `MODE`: sequential, threads or async",
+			into(&j.mode, modeKind, "async")),
+		valueFlag(groupHow, "workers", "keep `N` operations in flight; sequential has one"+workers,
+			into(&j.workers, countKind(1, maxWorkers, "8"), "")),
+	}
+}
+
+func (j *job) showFlags() []cli.Flag {
+	return []cli.Flag{
+		valueFlag(groupShow, "report", "write the run's report as JSON to `FILE`; - is stdout",
+			into(&j.report, textKind, "")),
+		valueFlag(groupShow, "progress", "when to draw a bar on stderr: `WHEN` is auto (on a terminal), always or never",
+			into(&j.progress, progressKind, "auto")),
+		switchFlag(groupShow, "quiet", "no bar, no summary, no warnings; errors are still named", &j.quiet),
+		valueFlag(groupShow, "log-level", "log from `LEVEL` on: error, warn, info or debug",
+			into(&j.level, levelKind, "warn")),
+	}
+}
+
+// running is what a command's library is given.
+type running struct {
+	screen  *screen
+	counter *progress.Counter
+	log     *slog.Logger
+}
+
+// run measures and shows one run of a library, and writes its report. The error is what ended the run, or an *exitError.
+func (j *job) run(ctx context.Context, library func(context.Context, running) (outcome, error)) error {
+	if err := checkReport(j.report); err != nil {
+		return err
+	}
+	screen := newScreen(j.std.stderr)
+	level := j.level
+	if j.quiet {
+		level = max(level, slog.LevelError)
+	}
+	logged := newLineHandler(screen, level)
+	r := running{screen: screen, counter: progress.New(), log: slog.New(logged)}
+	machineCPUs := usableByProcess()
+	j.raiseProcs()
+	var drawer *bar
+	if !j.quiet && (j.progress == always || j.progress == whenTerminal && isTerminal(j.std.stderr)) {
+		drawer = startBar(screen, r.counter, j.unit)
+	}
+
+	meter := startMeter()
+	o, err := library(ctx, r)
+	measured := meter.stop()
+	drawer.stop()
+
+	err = inCommand(j.tool, err)
+	if exitCode(err) == exitUsage {
+		return err
+	}
+	rep := newReport(j.tool, j.mode, o, measured, machineCPUs)
+	if !j.quiet {
+		_, _ = screen.Write([]byte(summary(rep, j.unit, err)))
+	}
+	err = j.end(rep, err)
+	if line := errorLine(err); line != "" && logged.told(line) {
+		return &exitError{code: exitCode(err)}
+	}
+	return err
+}
+
+// end writes the report and returns how the run ended.
+func (j *job) end(rep report, err error) error {
+	if j.report != "" {
+		if writeErr := writeReport(j.report, j.std.stdout, rep); writeErr != nil && err == nil {
+			err = fmt.Errorf("cannot write the report: %w", writeErr)
+		}
+	}
+	if err == nil && rep.ItemsFailed > 0 {
+		return &exitError{code: exitItemsFailed}
+	}
+	return err
+}
+
+// raiseProcs lets the kernel schedule the threads of threads mode. Otherwise every thread that blocks in a system call
+// has its P retaken by the runtime first. More than 32 gain nothing, and cost spare threads: with 1,000, 1,000 workers
+// had 1,600 OS threads.
+func (j *job) raiseProcs() {
+	if j.mode == limiter.Threads {
+		if n := min(j.workers, maxProcs); n > runtime.GOMAXPROCS(0) {
+			runtime.GOMAXPROCS(n)
+		}
+	}
+}
+
+// checkReport finds a folder that is not there before the work instead of after it.
+func checkReport(path string) error {
+	if path == "" || path == "-" {
+		return nil
+	}
+	dir := filepath.Dir(path)
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a folder")}
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write the report: %w", err)
+	}
+	return nil
+}
