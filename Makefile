@@ -1,0 +1,84 @@
+# make build   ./pace
+# make test    all tests with the race detector; as root on Debian it first installs the servers that they need
+# make check   what CI runs: format, vet, lint, tests, builds for other systems
+# make bench   all Go benchmarks            make fuzz   each fuzz test for FUZZTIME
+# make tools   the linter, at its pinned version
+# make test-deps   only the Debian packages
+
+GO ?= go
+FUZZTIME ?= 20s
+BENCH ?= .
+BENCHTIME ?= 1s
+# A package's tests; the longest take about a minute with the race detector.
+TIMEOUT ?= 10m
+
+# nginx and the PostgreSQL manual are a real server and a real site; strace shows what the modes do.
+DEBIAN_PACKAGES := nginx-light postgresql-doc-15 strace
+
+GOLANGCI_VERSION := v2.15.0
+# One folder a version, outside the checkout: every clone on a machine shares it.
+GOLANGCI_DIR := $(shell $(GO) env GOPATH)/tools/golangci-lint-$(GOLANGCI_VERSION)
+GOLANGCI := $(GOLANGCI_DIR)/golangci-lint
+
+.PHONY: build test test-deps check fmt-check vet lint cross tools bench fuzz clean
+
+# The version comes from git; GOFLAGS may have switched that off.
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o pace ./cmd/pace
+
+test: test-deps
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./...
+
+# With PACE_REQUIRE_SERVERS set, a package that cannot be installed is an error; else the tests that need it are skipped.
+test-deps:
+	@missing=; \
+	for p in $(DEBIAN_PACKAGES); do \
+		dpkg-query -W -f '$${db:Status-Abbrev}' $$p 2>/dev/null | grep -q '^ii' || missing="$$missing $$p"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing$$missing"; \
+		apt-get update -q; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing && exit 0; \
+	fi; \
+	echo "not installed:$$missing"; \
+	[ -z "$$PACE_REQUIRE_SERVERS" ]
+
+check: fmt-check vet lint cross test
+
+fmt-check:
+	@unformatted="$$(gofmt -l cmd copy crawl limiter)"; \
+	if [ -n "$$unformatted" ]; then echo "gofmt these:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+lint: $(GOLANGCI)
+	$(GOLANGCI) run ./...
+
+# go vet checks the tests of each system too.
+cross:
+	GOOS=windows $(GO) build -o /dev/null ./...
+	GOOS=windows $(GO) vet ./...
+	GOOS=darwin $(GO) build -o /dev/null ./...
+	GOOS=darwin $(GO) vet ./...
+
+tools: $(GOLANGCI)
+
+$(GOLANGCI):
+	GOBIN=$(GOLANGCI_DIR) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+bench:
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
+
+# go test fuzzes one target of one package at a time.
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+clean:
+	rm -f pace
