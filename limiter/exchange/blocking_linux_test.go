@@ -85,6 +85,21 @@ func TestInterruptedCalls(t *testing.T) {
 	})
 }
 
+// A cancellation may come just before connect(2), when shutdown(2) has nothing to shut down yet. It must not be lost.
+func TestInterruptBeforeConnect(t *testing.T) {
+	addr := blackHoleAddr(t)
+	left := make(chan error, 1)
+	go func() { left <- exchange.ConnectInterrupted(addr, time.Now().Add(time.Minute)) }()
+	select {
+	case err := <-left:
+		if err == nil {
+			t.Error("connected")
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("still connecting")
+	}
+}
+
 // A thousand requests in flight are a thousand threads of the kernel, each in read(2) on its own socket, and none of the
 // sockets is known to a poller of this process.
 func TestThousandThreads(t *testing.T) {

@@ -133,7 +133,6 @@ func TestCancelRaces(t *testing.T) {
 	})
 }
 
-// A cancellation may come just before connect(2), when shutdown(2) has nothing to shut down yet.
 func TestCancelAtConnect(t *testing.T) {
 	target := blackHole(t)
 	forEachMode(t, func(t *testing.T, mode limiter.Mode) {

@@ -40,7 +40,7 @@ type conn struct {
 }
 
 const (
-	readBuffer  = 16 << 10
+	readBuffer  = 20 << 10 // a page of 16 KiB and its header in one recv
 	writeBuffer = 4 << 10
 	copyBuffer  = 64 << 10
 )
