@@ -60,27 +60,38 @@ type crew[J any] struct {
 	err     error // read after all workers have left
 }
 
-// hire starts one more worker, if there is one left to start. It requires the turn, or that no worker runs yet.
-func (c *crew[J]) hire(ctx context.Context) {
+// hire starts one more worker, if there is one left to start. It requires the turn, or that no worker runs yet. The
+// result is closed when a thread that was started is there; nil if nothing is to be waited for.
+func (c *crew[J]) hire(ctx context.Context) (there chan struct{}) {
 	if c.idle == 0 {
-		return
+		return nil
 	}
 	c.idle--
+	if c.mode != Threads {
+		c.wg.Go(func() { c.work(ctx) })
+		return nil
+	}
+	there = make(chan struct{})
 	c.wg.Go(func() {
-		if c.mode == Threads {
-			// Never unlocked: the runtime ends a thread whose goroutine leaves it locked.
-			runtime.LockOSThread()
-		}
+		// Never unlocked: the runtime ends a thread whose goroutine leaves it locked.
+		runtime.LockOSThread()
+		close(there)
 		c.work(ctx)
 	})
+	return there
 }
 
 // work does jobs until there are no more or the context is cancelled.
 func (c *crew[J]) work(ctx context.Context) {
 	for hire := true; ; hire = false {
-		job, ok := c.take(ctx, hire)
+		job, hired, ok := c.take(ctx, hire)
 		if !ok {
 			return
+		}
+		if hired != nil {
+			// In the system calls of its job this thread would keep its P, and the new worker would not start for as long
+			// as they are short: with quick jobs, a few workers would do them all.
+			<-hired
 		}
 		if err := c.do(ctx, job); err != nil {
 			c.fail(ctx, err)
@@ -91,11 +102,11 @@ func (c *crew[J]) work(ctx context.Context) {
 
 // take returns the next job, or false if there is none to do. With hire set, it starts a worker for the job after it:
 // here, in its turn, because one that waited for another turn could find it taken by a worker that waits in next.
-func (c *crew[J]) take(ctx context.Context, hire bool) (job J, ok bool) {
+func (c *crew[J]) take(ctx context.Context, hire bool) (job J, hired chan struct{}, ok bool) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
 	if c.over {
-		return job, false
+		return job, nil, false
 	}
 	err := ctx.Err()
 	if err == nil {
@@ -106,12 +117,12 @@ func (c *crew[J]) take(ctx context.Context, hire bool) (job J, ok bool) {
 		if err != io.EOF {
 			c.fail(ctx, err)
 		}
-		return job, false
+		return job, nil, false
 	}
 	if hire {
-		c.hire(ctx)
+		hired = c.hire(ctx)
 	}
-	return job, true
+	return job, hired, true
 }
 
 // fail keeps the first error, or what cancelled the context before it, and stops everyone.

@@ -27,14 +27,19 @@ func newApp(std streams) *cli.App {
 
 // versionText returns the version of the module, or of the checkout that it was built from.
 func versionText() string {
-	version := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-		if version == "" || version == "(devel)" {
-			version = revision(info.Settings)
-		}
+	return fmt.Sprintf("pace %s (%s %s/%s)", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// version returns the module's version, or the revision that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
 	}
-	return fmt.Sprintf("pace %s (%s %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	return revision(info.Settings)
 }
 
 func revision(settings []debug.BuildSetting) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -87,7 +88,7 @@ func (f *crawlFlags) flags() []cli.Flag {
 			into(&f.globalRate, rateKind, "0")),
 		valueFlag(polite, "robots", "robots.txt: `CHOICE` is obey or ignore",
 			into(&f.ignoreRobots, robotsKind, "obey")),
-		valueFlag(polite, "max-crawl-delay", "skip a host whose robots.txt asks for more than `DURATION`",
+		valueFlag(polite, "max-crawl-delay", "skip a host whose robots.txt asks for more than `DURATION`; 0 is unlimited",
 			into(&f.maxDelay, durationKind, "60s")),
 
 		valueFlag(request, "timeout", "one exchange may take `DURATION` as a whole; 0 is unlimited",
@@ -96,7 +97,7 @@ func (f *crawlFlags) flags() []cli.Flag {
 			into(&f.maxBody, sizeKind, "16MiB")),
 		valueFlag(request, "retries", "try `N` times again after a lost connection, 429 or 5xx",
 			into(&f.retries, many, "2")),
-		valueFlag(request, "user-agent", "call itself `NAME`; robots.txt is matched with the part before /",
+		valueFlag(request, "user-agent", "call itself `NAME`; robots.txt is matched with the part before / (default pace/VERSION)",
 			into(&f.userAgent, textKind, "")),
 		valueFlag(request, "header", "send `LINE` with each request, for example 'Accept-Language: en'; may be repeated",
 			each(&f.header, headerKind)),
@@ -121,8 +122,19 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	if f.input == "" && len(operands) == 0 {
 		return operandsError("crawl", "no URL given")
 	}
+	for _, seed := range operands {
+		if err := crawl.CheckSeed(seed); err != nil {
+			return usagef("crawl", "%q: %v; use for example https://example.org/", seed, err)
+		}
+	}
 	if f.workers == 0 {
 		f.workers = crawl.DefaultWorkers
+	}
+	if f.userAgent == "" {
+		f.userAgent = "pace/" + version()
+	}
+	if f.maxDelay == 0 {
+		f.maxDelay = math.MaxInt64
 	}
 	return f.run(ctx, func(ctx context.Context, r running) (outcome, error) {
 		seeds, err := f.seeds(ctx, operands)

@@ -86,4 +86,10 @@ func parseProxy(s string) (proxyFunc, error) {
 }
 
 // environmentProxy reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
-func environmentProxy() proxyFunc { return httpproxy.FromEnvironment().ProxyFunc() }
+func environmentProxy() proxyFunc {
+	config := httpproxy.FromEnvironment()
+	if config.HTTPProxy == "" && config.HTTPSProxy == "" {
+		return nil
+	}
+	return config.ProxyFunc()
+}

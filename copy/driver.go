@@ -1,0 +1,54 @@
+package copy
+
+import (
+	"context"
+	"os"
+
+	"pace/limiter"
+)
+
+// driver is how the bytes of a chunk move, the one thing about a chunk that a mode changes.
+type driver interface {
+	// buffer lends the memory for one chunk. There is one for each worker.
+	buffer() []byte
+	release([]byte)
+	// pread and pwrite are the system calls of these names: they may move less than p holds, and may be interrupted.
+	// p is a part of a buffer that was lent.
+	pread(ctx context.Context, f *os.File, p []byte, off int64) (int, error)
+	pwrite(ctx context.Context, f *os.File, p []byte, off int64) (int, error)
+	close() error
+}
+
+// What a Report calls the backends.
+const (
+	backendPread   = "pread"
+	backendThreads = "pread-threads"
+	backendPool    = "pread-pool"
+	backendRing    = "io_uring"
+)
+
+// backendOf returns what drives a mode where nothing is in the way.
+func backendOf(m limiter.Mode) string {
+	switch m {
+	case limiter.Sequential:
+		return backendPread
+	case limiter.Threads:
+		return backendThreads
+	default:
+		return backendRing
+	}
+}
+
+// openDriver returns what drives the mode here, with the name of the backend that it turned out to be.
+func (r *run) openDriver() (driver, string) {
+	backend := backendOf(r.Mode)
+	if backend == backendRing {
+		d, err := r.openRing(r.width, r.chunk)
+		if err == nil {
+			return d, backend
+		}
+		backend = backendPool
+		r.Log.Warn("io_uring is not available: async uses a pool of threads over pread and pwrite", "reason", err)
+	}
+	return newPreadDriver(r.chunk), backend
+}

@@ -1,0 +1,31 @@
+package copy
+
+import (
+	"context"
+	"os"
+
+	"pace/copy/internal/uring"
+)
+
+// ringDriver hands the system calls to the thread that owns the ring.
+type ringDriver struct{ ring *uring.Ring }
+
+func openRing(workers int, size int64) (driver, error) {
+	ring, err := uring.New(uring.Config{Buffers: workers, BufferSize: int(size)})
+	if err != nil {
+		return nil, err
+	}
+	return ringDriver{ring}, nil
+}
+
+func (d ringDriver) buffer() []byte   { return d.ring.Buffer() }
+func (d ringDriver) release(b []byte) { d.ring.Release(b) }
+func (d ringDriver) close() error     { return d.ring.Close() }
+
+func (d ringDriver) pread(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
+	return d.ring.ReadAt(ctx, int(f.Fd()), p, off)
+}
+
+func (d ringDriver) pwrite(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
+	return d.ring.WriteAt(ctx, int(f.Fd()), p, off)
+}

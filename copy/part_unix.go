@@ -1,0 +1,90 @@
+//go:build unix
+
+package copy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockPart opens the part file at path, made if it is not there, and locks it.
+func lockPart(path, dst string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+		if errors.Is(err, unix.ELOOP) {
+			return nil, notOurs(path, dst)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot create %s: %w", dst, because(err))
+		}
+		ok, err := takePart(f, path, dst)
+		if ok {
+			return f, nil
+		}
+		_ = f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// takePart locks an open part file and looks whether it is one that may be written. It returns false without an error
+// if the file is no longer the one at path: between open and lock, the run that had it may have finished.
+func takePart(f *os.File, path, dst string) (bool, error) {
+	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return false, &LockedError{Dest: dst, Part: path}
+	case err != nil && !errors.Is(err, errors.ErrUnsupported): // not every file system has locks
+		return false, fmt.Errorf("cannot lock %s: %w", path, err)
+	}
+	var open, named unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &open); err != nil {
+		return false, fmt.Errorf("cannot create %s: %w", dst, err)
+	}
+	err = unix.Lstat(path, &named)
+	if errors.Is(err, unix.ENOENT) || err == nil && (named.Dev != open.Dev || named.Ino != open.Ino) {
+		return false, nil
+	}
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("cannot create %s: %w", dst, err)
+	case open.Mode&unix.S_IFMT != unix.S_IFREG || open.Nlink != 1 || int(open.Uid) != os.Geteuid():
+		// Someone may have put it there, to read what is copied or to have another file of ours overwritten.
+		return false, notOurs(path, dst)
+	}
+	return true, f.Chmod(0o600)
+}
+
+func notOurs(path, dst string) error {
+	return fmt.Errorf("cannot create %s: %s is not a part file of this user; remove it", dst, path)
+}
+
+// commit gives the part file its final name and closes it. With keep set it fails with an error that matches
+// fs.ErrExist if there is a file of that name, as far as the file system can tell.
+func (p *part) commit(dst string, keep bool) error {
+	// A network file system may say only on close that the data did not get there. Closing a second descriptor asks,
+	// and the first keeps the lock until the name is right.
+	err := closeDup(p.f)
+	if err == nil {
+		err = rename(p.path, dst, keep)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot create %s: %w", dst, err)
+	}
+	_ = p.f.Close()
+	return nil
+}
+
+func closeDup(f *os.File) error {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
+
+func isNameTooLong(err error) bool { return errors.Is(err, unix.ENAMETOOLONG) }

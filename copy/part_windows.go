@@ -1,0 +1,50 @@
+package copy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// lockPart opens the part file at path, made if it is not there. Nobody else can open it until it is closed; it can be
+// renamed and removed meanwhile.
+func lockPart(path, dst string) (*os.File, error) {
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create %s: %w", dst, err)
+	}
+	h, err := windows.CreateFile(name, windows.GENERIC_READ|windows.GENERIC_WRITE, windows.FILE_SHARE_DELETE, nil,
+		windows.OPEN_ALWAYS, windows.FILE_ATTRIBUTE_NORMAL|windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
+	switch {
+	case errors.Is(err, windows.ERROR_SHARING_VIOLATION):
+		return nil, &LockedError{Dest: dst, Part: path}
+	case err != nil:
+		return nil, fmt.Errorf("cannot create %s: %w", dst, err)
+	}
+	return os.NewFile(uintptr(h), path), nil
+}
+
+// commit gives the part file its final name and closes it. With keep set it fails with an error that matches
+// fs.ErrExist if there is a file of that name.
+func (p *part) commit(dst string, keep bool) error {
+	from, err := windows.UTF16PtrFromString(p.path)
+	if err != nil {
+		return fmt.Errorf("cannot create %s: %w", dst, err)
+	}
+	to, err := windows.UTF16PtrFromString(dst)
+	if err != nil {
+		return fmt.Errorf("cannot create %s: %w", dst, err)
+	}
+	flags := uint32(windows.MOVEFILE_REPLACE_EXISTING)
+	if keep {
+		flags = 0
+	}
+	if err := windows.MoveFileEx(from, to, flags); err != nil {
+		return fmt.Errorf("cannot create %s: %w", dst, err)
+	}
+	return p.f.Close()
+}
+
+func isNameTooLong(err error) bool { return errors.Is(err, windows.ERROR_FILENAME_EXCED_RANGE) }

@@ -1,0 +1,91 @@
+package copy
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"pace/limiter"
+)
+
+// stream reads the source from its start to its end, whatever its size is said to be, and gives each piece to write in
+// order. It is one job, on a worker of the mode.
+func (f *file) stream(ctx context.Context, write func(ctx context.Context, p []byte, off int64) error) error {
+	f.begun = true
+	given := false
+	once := func(context.Context) (int64, error) {
+		if given {
+			return 0, io.EOF
+		}
+		given = true
+		return 0, nil
+	}
+	return limiter.Each(ctx, f.Mode, 1, once, func(ctx context.Context, off int64) error {
+		buf := f.driver.buffer()
+		defer f.driver.release(buf)
+		for {
+			n, err := f.streamPiece(ctx, buf, off, write)
+			if err != nil || n == 0 {
+				return err
+			}
+			off += int64(n)
+		}
+	})
+}
+
+// streamPiece moves what fits into buf, and returns how much that was: 0 at the end.
+func (f *file) streamPiece(
+	ctx context.Context, buf []byte, off int64, write func(context.Context, []byte, int64) error,
+) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, context.Cause(ctx)
+	}
+	op := f.Progress.Begin()
+	n, err := readFull(ctx, f.driver, f.in, buf, off)
+	op.End()
+	if err != nil {
+		return 0, fmt.Errorf("cannot read %s: %w", f.src, err)
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	// How much there is to wait for is known only now.
+	if err := f.wait(ctx, int64(n)); err != nil {
+		return 0, err
+	}
+	op = f.Progress.Begin()
+	defer op.End()
+	if err := write(ctx, buf[:n], off); err != nil {
+		return 0, err
+	}
+	f.Progress.AddBytes(int64(n))
+	return n, nil
+}
+
+// copyInPlace writes to a device or fifo as it stands, in order.
+func (f *file) copyInPlace(ctx context.Context) error {
+	if f.Reflink == ReflinkAlways {
+		return fmt.Errorf("cannot share the data of %s with %s: it is not a regular file", f.src, f.dst)
+	}
+	out, err := openInPlace(ctx, f.path, f.inPlace)
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", f.dst, because(err))
+	}
+	// A writer waits as long as nobody reads from the fifo. Not all files have deadlines; those without don't wait.
+	stop := context.AfterFunc(ctx, func() { _ = out.SetWriteDeadline(time.Unix(1, 0)) })
+	defer stop()
+	err = f.stream(ctx, func(_ context.Context, p []byte, _ int64) error {
+		if _, err := out.Write(p); err != nil {
+			return f.writeError(err)
+		}
+		return nil
+	})
+	if e := out.Close(); err == nil && e != nil {
+		err = f.writeError(e)
+	}
+	if err != nil {
+		return err
+	}
+	return f.unchanged()
+}
