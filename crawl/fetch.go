@@ -56,10 +56,7 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 	r := &response{at: time.Now().UTC()}
 	op := c.counter.Begin()
 	defer op.End()
-	trace := exchange.Trace{BeforeWrite: func() error {
-		c.frontier.started(it)
-		return nil
-	}}
+	trace := exchange.Trace{Wrote: func() { c.frontier.started(it) }}
 	resp, err := c.client.Do(c.request(ctx, it.url), &trace)
 	if err != nil {
 		r.err = err
@@ -107,7 +104,7 @@ func (c *crawler) request(ctx context.Context, u URL) *http.Request {
 // readBody reads and decodes the body into r.
 func (r *response) readBody(resp *http.Response, limit int64, cut bool, count func(int64)) error {
 	var body io.Reader = &countingReader{r: resp.Body, count: count}
-	switch encoding := strings.ToLower(resp.Header.Get("Content-Encoding")); encoding {
+	switch encoding := strings.ToLower(strings.Join(resp.Header.Values("Content-Encoding"), ", ")); encoding {
 	case "", "identity":
 		if limit > 0 && resp.ContentLength > limit && !cut {
 			return &bodyError{fmt.Sprintf("the body has %d bytes, more than the %d allowed (see --max-body)",
@@ -119,7 +116,7 @@ func (r *response) readBody(resp *http.Response, limit int64, cut bool, count fu
 			break // as with HEAD-like answers: nothing is encoded
 		}
 		if err != nil {
-			return &bodyError{fmt.Sprintf("decoding the body: %v", err)}
+			return decodingError(err)
 		}
 		body = zr
 	default:
@@ -127,6 +124,9 @@ func (r *response) readBody(resp *http.Response, limit int64, cut bool, count fu
 	}
 	r.buf = bodyBuffers.Get().(*bytes.Buffer)
 	if n := resp.ContentLength; n > 0 && n <= maxPooled {
+		if limit > 0 {
+			n = min(n, limit) // what a server says that it will send may be a lie
+		}
 		r.buf.Grow(int(n) + bytes.MinRead)
 	}
 	if limit > 0 {
@@ -142,11 +142,19 @@ func (r *response) readBody(resp *http.Response, limit int64, cut bool, count fu
 		return nil
 	}
 	if err != nil {
-		return err
+		return decodingError(err)
 	}
 	sum := sha256.Sum256(r.body)
 	r.hash = hex.EncodeToString(sum[:])
 	return nil
+}
+
+// decodingError returns what reading a body failed with: the exchange's error, which may be worth another try, as it is.
+func decodingError(err error) error {
+	if _, ok := errors.AsType[*exchange.Error](err); ok {
+		return err
+	}
+	return &bodyError{fmt.Sprintf("decoding the body: %v", err)}
 }
 
 // countingReader tells how much is read.

@@ -94,7 +94,7 @@ func (f *frontier) openGate(host string) {
 	f.schedule(q)
 }
 
-// started says that the request of an item is being written now.
+// started says that the request of an item has just been written.
 func (f *frontier) started(it *item) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

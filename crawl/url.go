@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -15,11 +16,15 @@ var (
 	errNotHTTP     = errors.New("not an http or https URL")
 	errCredentials = errors.New("a URL with a user name or password is not followed")
 	errLongURL     = errors.New("the URL is too long")
+	errLongHost    = errors.New("the host is too long")
 )
 
 // maxReference is the most bytes of a URL that are parsed at all, far above what [URL.trap] lets through: the time that
 // the standard's parser takes grows with the square of a URL's length.
 const maxReference = 8 << 10
+
+// maxHost is the most bytes of a host: what the DNS can hold (RFC 1035 2.3.4) and a dot at the end.
+const maxHost = 254
 
 // URL is an absolute http or https URL in the canonical form that pages are told apart by. Two URLs are equal, with ==
 // too, if and only if their strings are. The zero URL is no URL.
@@ -62,17 +67,22 @@ func (base URL) Resolve(ref string) (URL, error) {
 	return base.resolveStandard(ref)
 }
 
-// standard is the parser for what the fast path leaves, the library's with two corrections: the standard encodes the
-// circumflex in a path since 2024, and an address in more than one pair of brackets is no host.
+// standard is the parser for what the fast path leaves, the library's with corrections: the standard encodes the
+// circumflex in a path since 2024, an address in more than one pair of brackets is no host, and a number with a sign is
+// no address (-6 would become 255.255.255.250); for no such name can exist, it is refused.
 var standard = whatwg.NewParser(
 	whatwg.WithPathPercentEncodeSet(whatwg.PathPercentEncodeSet.Set('^')),
 	whatwg.WithPreParseHostFunc(func(_ *whatwg.Url, host string) string {
-		if strings.HasPrefix(host, "[[") || strings.HasSuffix(host, "]]") {
-			return "[" // which is refused
+		if strings.HasPrefix(host, "[[") || strings.HasSuffix(host, "]]") || signedNumber.MatchString(host) {
+			return " " // which is refused
 		}
 		return host
 	}),
 )
+
+// signedNumber matches the hosts that the library takes for an address though a part has a sign.
+var signedNumber = regexp.MustCompile(
+	`(^|\.)([-+][0-9]+|0[-+][0-7]+|0[xX][-+][0-9a-fA-F]+)(\.([0-9]+|0[xX][0-9a-fA-F]*))*\.?$`)
 
 // resolveStandard resolves any reference without a fragment, by the standard's algorithm.
 func (base URL) resolveStandard(ref string) (URL, error) {
@@ -83,6 +93,8 @@ func (base URL) resolveStandard(ref string) (URL, error) {
 		return URL{}, parseError(err)
 	case u.Scheme() != "http" && u.Scheme() != "https":
 		return URL{}, errNotHTTP
+	case len(u.Hostname()) > maxHost:
+		return URL{}, errLongHost
 	case u.Username() != "" || u.Password() != "":
 		return URL{}, errCredentials
 	}

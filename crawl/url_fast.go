@@ -117,8 +117,8 @@ func fromAuthority(scheme, rest string) (URL, bool) {
 	return finish(out, strings.TrimPrefix(rest[end:], "/"), host, colon, path, port), true
 }
 
-// plainHost says whether a host is a name that only has to be lower-cased: no address, and no label in Punycode, whose
-// validity is to be checked.
+// plainHost says whether a host is a name that only has to be lower-cased: nothing that could be an address, and no label
+// in Punycode, whose validity is to be checked.
 func plainHost(name string) bool {
 	label := 0 // where the last label that is not empty starts
 	for i := range len(name) {
@@ -129,7 +129,7 @@ func plainHost(name string) bool {
 			label = i + 1
 		}
 	}
-	if name == "" || label == len(name) || name[label] == '.' || '0' <= name[label] && name[label] <= '9' {
+	if name == "" || len(name) > maxHost || strings.IndexByte("0123456789-.", name[label]) >= 0 {
 		return false
 	}
 	for i := range len(name) - 3 {

@@ -34,6 +34,8 @@ func TestParseURL(t *testing.T) {
 		{"http://2130706433/", "http://127.0.0.1/"},
 		{"http://[0:0::1]:8080/", "http://[::1]:8080/"},
 		{"http://@example.com/", "http://example.com/"},
+		{"http://-6.example/", "http://-6.example/"},
+		{"http://-%44/", "http://-d/"},
 		{"http://my_host.example.com./", "http://my_host.example.com./"},
 	} {
 		u, err := ParseURL(tt.in)
@@ -58,9 +60,13 @@ func TestParseURLErrors(t *testing.T) {
 		{"http://a b/", "forbidden domain code point"},
 		{"http://example.com:65536/", "outside the range"},
 		{"http://example.com:8o/", "port is not a number"},
+		{"http://" + strings.Repeat("a.", maxHost/2) + "a/", errLongHost.Error()},
 		{"http://256.0.0.1/", "greater than 255"},
 		{"http://[::1/", "missing the closing"},
-		{"http://[[::1]]/", "missing the closing"},
+		{"http://-6/", "forbidden domain code point"}, // the library's 255.255.255.250
+		{"http://-6.1/", "forbidden domain code point"},
+		{"http://example.0x+6./", "forbidden domain code point"},
+		{"http://[[::1]]/", "forbidden domain code point"},
 		{"http://example.com/" + strings.Repeat("a", maxReference), errLongURL.Error()},
 	} {
 		u, err := ParseURL(tt.in)
@@ -167,7 +173,7 @@ func TestTrap(t *testing.T) {
 // The fast path gives what the standard's parser does, or leaves it to that.
 func FuzzResolve(f *testing.F) {
 	for _, ref := range []string{
-		"", "a", "/a/../b", "?q='", "//Host:81/x", "https://h.example/%2e./a", "http:x", "a b%c3ü", "..//../", "a:b", "//A:0",
+		"", "a", "/a/../b", "?q='", "//Host:81/x", "https://h.example/%2e./a", "http:x", "a b%c3ü", "..//../", "a:b", "//A:0", "//-6",
 	} {
 		f.Add("http://example.com/a/b?c", ref)
 	}

@@ -1,6 +1,7 @@
 package limiter
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -32,14 +33,17 @@ type hostPace struct {
 	claimed  int // of those in flight, not started yet
 }
 
-const minSweep = 1024
+const (
+	minSweep = 1024
+	maxGap   = math.MaxInt64 / 4 * time.Nanosecond // 73 years: as good as never, and a Duration can hold it
+)
 
 // NewHosts returns the pace of keys that start at most perSecond operations a second each, with at most atOnce of them
 // in flight. Zero is unlimited for both.
 func NewHosts(perSecond float64, atOnce int) *Hosts {
 	h := &Hosts{limit: atOnce, keys: map[string]*hostPace{}, sweepAt: minSweep}
 	if perSecond > 0 {
-		h.gap = time.Duration(float64(time.Second) / perSecond)
+		h.gap = time.Duration(min(float64(time.Second)/perSecond, float64(maxGap)))
 	}
 	return h
 }
@@ -66,7 +70,7 @@ func (h *Hosts) Claim(key string, now time.Time) (at time.Time, ok bool) {
 	return now, true
 }
 
-// Started says that a claimed operation of a key starts now: its request is being written.
+// Started says that a claimed operation of a key starts now: its request has been written.
 func (h *Hosts) Started(key string, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

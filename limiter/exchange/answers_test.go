@@ -89,8 +89,8 @@ func TestAnswers(t *testing.T) {
 					} else if r.err != nil {
 						t.Error(r.err)
 					}
-					if r.asked != 1 {
-						t.Errorf("BeforeWrite called %d times, want 1", r.asked)
+					if r.asked != 1 || r.wrote != 1 {
+						t.Errorf("BeforeWrite called %d times, Wrote %d times, want 1", r.asked, r.wrote)
 					}
 				}
 				if n := s.conns.Load(); n != test.conns {

@@ -110,9 +110,12 @@ func (c *Client) Backend() string {
 // Trace is told about one exchange, and may stop it.
 type Trace struct {
 	// BeforeWrite, if not nil, is called when the first byte of the request is about to be written, the connection
-	// being ready: politeness counts from here. An error keeps the request from being written, and Do returns it in an
-	// [*Error] of kind Withheld.
+	// being ready. An error keeps the request from being written, and Do returns it in an [*Error] of kind Withheld.
 	BeforeWrite func() error
+	// Wrote, if not nil, is called when the system call that took the first byte is over, even one that failed:
+	// politeness counts from here. Counted from before it, two requests would come closer whenever the kernel let this
+	// thread wait in between.
+	Wrote func()
 
 	DNS     time.Duration  // the lookup; 0 for an address or a kept connection
 	Connect time.Duration  // TCP, and the proxy's part; 0 for a kept connection

@@ -90,14 +90,18 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // Write is what bw writes to.
 func (c *conn) Write(p []byte) (int, error) {
-	if x := c.asking; x != nil {
-		c.asking = nil
+	x := c.asking
+	c.asking = nil
+	if x != nil {
 		if err := x.beforeWrite(); err != nil {
 			c.err = err
 			return 0, err
 		}
 	}
 	n, err := c.nc.Write(p)
+	if x != nil && x.trace.Wrote != nil {
+		x.trace.Wrote()
+	}
 	if err != nil {
 		c.err = err
 	}

@@ -96,6 +96,7 @@ type result struct {
 	err   error
 	trace exchange.Trace
 	asked int // calls of BeforeWrite
+	wrote int // calls of Wrote
 }
 
 // do does an exchange in the mode.
@@ -104,6 +105,11 @@ func do(t testing.TB, mode limiter.Mode, c *exchange.Client, req *http.Request) 
 	r.trace.BeforeWrite = func() error {
 		r.asked++
 		return nil
+	}
+	r.trace.Wrote = func() {
+		if r.wrote++; r.wrote != r.asked {
+			t.Errorf("call %d of Wrote after %d of BeforeWrite", r.wrote, r.asked)
+		}
 	}
 	inMode(t, mode, func() {
 		if r.resp, r.err = c.Do(req, &r.trace); r.err != nil {

@@ -162,7 +162,10 @@ func TestBeforeWriteRefuses(t *testing.T) {
 		for range 2 {
 			for _, body := range []io.Reader{nil, strings.NewReader("x"), io.MultiReader(strings.NewReader("x"))} {
 				var err error
-				trace := &exchange.Trace{BeforeWrite: func() error { return lost }}
+				trace := &exchange.Trace{
+					BeforeWrite: func() error { return lost },
+					Wrote:       func() { t.Error("Wrote was called") },
+				}
 				inMode(t, mode, func() { _, err = c.Do(request(t, http.MethodPut, s.url, body), trace) })
 				if e := (result{err: err}).wantError(t, exchange.Withheld); !errors.Is(e, lost) || exchange.Retryable(e) {
 					t.Errorf("error %v; want the hook's, not to be retried", e)
