@@ -3,42 +3,61 @@ package copy
 import (
 	"context"
 	"fmt"
-	"io"
-
-	"pace/limiter"
 )
 
-// chunk is one job: a range of bytes to copy.
+// chunk is a range of bytes to copy with one operation.
 type chunk struct{ off, n int64 }
 
-// copyChunks copies the extents, many chunks at a time.
-func (f *file) copyChunks(ctx context.Context) error {
-	chunks := chunksOf(f.extents, f.run.chunk)
-	next := func(ctx context.Context) (chunk, error) {
-		f.begun = true // not before: Each may refuse so many workers
-		return chunks(ctx)
-	}
-	return limiter.Each(ctx, f.Mode, f.width, next, f.copyChunk)
+// cutter cuts extents into chunks of at most size bytes, in order.
+type cutter struct {
+	extents []extent
+	size    int64
+	off     int64
 }
 
-// chunksOf cuts extents into chunks of at most size bytes, in order.
-func chunksOf(extents []extent, size int64) func(context.Context) (chunk, error) {
-	i, off := 0, int64(-1)
-	return func(context.Context) (chunk, error) {
-		if i == len(extents) {
-			return chunk{}, io.EOF
-		}
-		e := extents[i]
-		off = max(off, e.off)
-		c := chunk{off, min(size, e.end-off)}
-		if off += c.n; off == e.end {
-			i++
-		}
-		return c, nil
+// next returns the next chunk, and whether it is the last one. There must be one.
+func (c *cutter) next() (chunk, bool) {
+	e := c.extents[0]
+	c.off = max(c.off, e.off)
+	k := chunk{c.off, min(c.size, e.end-c.off)}
+	if c.off += k.n; c.off == e.end {
+		c.extents = c.extents[1:]
 	}
+	return k, len(c.extents) == 0
 }
 
-// copyChunk is the job. It does not know its mode.
+// count returns how many chunks are left.
+func (c *cutter) count() int64 {
+	n := int64(0)
+	for _, e := range c.extents {
+		n += (e.end - max(c.off, e.off) + c.size - 1) / c.size
+	}
+	return n
+}
+
+// nextChunk requires that the engine's mu is held.
+func (f *file) nextChunk() (chunk, bool) { return f.cut.next() }
+
+// chunkJob copies one chunk; the one that is done last completes the file.
+func (f *file) chunkJob(ctx context.Context, c chunk) error {
+	if f.failure.Load() == nil {
+		if err := f.copyChunk(ctx, c); err != nil {
+			if ctx.Err() != nil {
+				return cancelled(ctx)
+			}
+			f.failure.CompareAndSwap(nil, &err)
+		}
+	}
+	if f.left.Add(-1) > 0 {
+		return nil
+	}
+	if err := f.failure.Load(); err != nil {
+		return f.end(ctx, *err)
+	}
+	return f.end(ctx, f.complete(ctx))
+}
+
+// copyChunk does not know its mode.
 func (f *file) copyChunk(ctx context.Context, c chunk) error {
 	if err := f.wait(ctx, c.n); err != nil {
 		return err
@@ -47,12 +66,20 @@ func (f *file) copyChunk(ctx context.Context, c chunk) error {
 	defer op.End()
 	buf := f.driver.buffer()
 	defer f.driver.release(buf)
+	if err := f.move(ctx, buf, c); err != nil || f.journal == nil {
+		return err
+	}
+	return f.note(rangeOf(buf[:c.n], c.off))
+}
+
+// move copies the bytes of c by way of buf.
+func (f *file) move(ctx context.Context, buf []byte, c chunk) error {
 	n, err := readFull(ctx, f.driver, f.in, buf[:c.n], c.off)
 	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", f.src, err)
+		return fmt.Errorf("cannot read %s: %w", f.from.shown, err)
 	}
 	if int64(n) < c.n {
-		return &ChangedError{f.src}
+		return &ChangedError{f.from.shown}
 	}
 	if err := f.writePart(ctx, buf[:n], c.off); err != nil {
 		return err
@@ -61,18 +88,25 @@ func (f *file) copyChunk(ctx context.Context, c chunk) error {
 	return nil
 }
 
-// wait takes n bytes of the rate, if there is one.
-func (f *file) wait(ctx context.Context, n int64) error {
-	if f.Rate == nil {
+// wait takes one operation of n bytes of the limits, if there are any.
+func (r *run) wait(ctx context.Context, n int64) error {
+	if r.Rate == nil && r.IOPS == nil {
 		return nil
 	}
-	w := f.Progress.BeginWait()
+	w := r.Progress.BeginWait()
 	defer w.End()
-	return f.Rate.Wait(ctx, n)
+	if err := r.IOPS.Wait(ctx, 1); err != nil {
+		return err
+	}
+	return r.Rate.Wait(ctx, n)
 }
 
 func (f *file) writePart(ctx context.Context, p []byte, off int64) error {
-	if err := writeFull(ctx, f.driver, f.part.f, p, off); err != nil {
+	write := writeFull
+	if f.Sparse == SparseAlways {
+		write = writeSparse
+	}
+	if err := write(ctx, f.driver, f.out, p, off); err != nil {
 		return f.writeError(err)
 	}
 	return nil
@@ -80,7 +114,7 @@ func (f *file) writePart(ctx context.Context, p []byte, off int64) error {
 
 func (f *file) writeError(err error) error {
 	if outOfSpace(err) {
-		return &SpaceError{Dest: f.dst, Need: f.info.Size(), Free: -1}
+		return &SpaceError{Dest: f.to.shown, Need: f.meta.size, Free: -1}
 	}
-	return fmt.Errorf("cannot write %s: %w", f.dst, because(err))
+	return fmt.Errorf("cannot write %s: %w", f.to.shown, because(err))
 }

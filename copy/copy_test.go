@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,8 +112,8 @@ func TestSeveralSources(t *testing.T) {
 		}
 		for i, src := range sources {
 			same(t, filepath.Join(to, filepath.Base(src)), random(200_000+i))
-			if want := src + ">" + filepath.Join(to, filepath.Base(src)); told[i] != want {
-				t.Errorf("told of %q, want %q", told[i], want)
+			if want := src + ">" + filepath.Join(to, filepath.Base(src)); !slices.Contains(told, want) {
+				t.Errorf("told of %q, not of %q", told, want)
 			}
 		}
 		holds(t, to, "a", "b", "c")

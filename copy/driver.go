@@ -16,7 +16,19 @@ type driver interface {
 	// p is a part of a buffer that was lent.
 	pread(ctx context.Context, f *os.File, p []byte, off int64) (int, error)
 	pwrite(ctx context.Context, f *os.File, p []byte, off int64) (int, error)
+	// preads and pwrites do so for many files at once, and leave each outcome in its transfer.
+	preads(ctx context.Context, all []transfer)
+	pwrites(ctx context.Context, all []transfer)
 	close() error
+}
+
+// transfer is one of many operations that are asked for together.
+type transfer struct {
+	f   *os.File
+	p   []byte
+	off int64
+	n   int
+	err error
 }
 
 // What a Report calls the backends.

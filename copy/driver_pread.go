@@ -45,4 +45,18 @@ func (d *preadDriver) pwrite(_ context.Context, f *os.File, p []byte, off int64)
 	return pwrite(f, p[:min(len(p), maxCall)], off)
 }
 
+func (d *preadDriver) preads(ctx context.Context, all []transfer) {
+	for i := range all {
+		t := &all[i]
+		t.n, t.err = d.pread(ctx, t.f, t.p, t.off)
+	}
+}
+
+func (d *preadDriver) pwrites(ctx context.Context, all []transfer) {
+	for i := range all {
+		t := &all[i]
+		t.n, t.err = d.pwrite(ctx, t.f, t.p, t.off)
+	}
+}
+
 func (d *preadDriver) close() error { return nil }

@@ -108,8 +108,9 @@ func TestCancel(t *testing.T) {
 		from, to := dirs(t)
 		src := write(t, filepath.Join(from, "f"), random(4*mib))
 		ctx, cancel := context.WithCancel(t.Context())
+		data := random(4 * mib)
 		r := onRead(Options{
-			Sources: []string{src, src}, Dest: to, Mode: m, ChunkSize: 64 * kib, Reflink: ReflinkNever,
+			Sources: []string{src}, Dest: to, Mode: m, ChunkSize: 64 * kib, Reflink: ReflinkNever,
 		}, cancel)
 		report, err := r.run(ctx)
 		if !errors.Is(err, context.Canceled) {
@@ -118,7 +119,18 @@ func TestCancel(t *testing.T) {
 		if report.Bytes >= 4*mib || report.ItemsFailed != 0 || report.Items != 0 {
 			t.Errorf("report %+v", report)
 		}
-		holds(t, to)
+		if _, err := os.Lstat(filepath.Join(to, "f")); err == nil {
+			t.Error("the file has its name")
+		}
+		// Another mode, chunk size and number of workers go on where it stopped.
+		next := mustRun(t, Options{
+			Sources: []string{src}, Dest: to, Mode: (m + 1) % 3, ChunkSize: 48 * kib, Workers: 3, Reflink: ReflinkNever,
+		})
+		if next.Bytes+report.Bytes != 4*mib {
+			t.Errorf("%d bytes, then %d, of %d", report.Bytes, next.Bytes, 4*mib)
+		}
+		same(t, filepath.Join(to, "f"), data)
+		holds(t, to, "f")
 	})
 }
 
@@ -162,11 +174,20 @@ func TestWriteFails(t *testing.T) {
 				if (err != nil) != tt.stops || report.ItemsFailed != 1 || !strings.Contains(report.Errors[0].Error, tt.says) {
 					t.Fatalf("got %+v, %v", report, err)
 				}
-				if tt.stops {
-					holds(t, to)
-				} else {
-					holds(t, to, "b")
+				if _, err := os.Lstat(filepath.Join(to, "a")); err == nil {
+					t.Error("the file has its name")
 				}
+				if !tt.stops {
+					holds(t, to, "b")
+					return
+				}
+				// With room again, it goes on where it stopped.
+				next := mustRun(t, Options{Sources: []string{a, b}, Dest: to, Mode: m, ChunkSize: 64 * kib, Reflink: ReflinkNever})
+				if next.Bytes > 250_000 {
+					t.Errorf("%d bytes were copied again", next.Bytes)
+				}
+				same(t, filepath.Join(to, "a"), random(400_000))
+				holds(t, to, "a", "b")
 			})
 		})
 	}

@@ -6,131 +6,172 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
-	"time"
+	"sync/atomic"
 )
 
-// file is one regular file on its way.
+// file is one regular file on its way through a part file.
 type file struct {
 	*run
-	item
-	target
+	from, to place // without a folder, from is opened by its path
+	given    *dir  // the folder of to, if it is open for this file alone
+	node     *node // if it is in a tree
+	inPlace  fs.FileMode
+	group    *linkGroup // if it has other names in the tree
+	first    bool       // of the group
 
-	in      *os.File
+	in, out *os.File
+	meta    meta
 	part    *part // nil where the destination is written in place
-	extents []extent
-	begun   bool // bytes may have moved
+	journal *journal
+	noted   atomic.Bool // there is something in the journal
+
+	unsynced notes
+	begun    bool // bytes may have moved
+	skip     bool // the destination is to stay as it is
+	there    bool // an earlier run has copied it whole
+
+	// Of a small file in a tree, which has no part file.
+	piece    []byte // its data
+	together bool   // the data moves with that of others
+	holes    bool   // it moves by extents
+	streams  bool   // how much there is is not known
+	unnamed  bool   // it could not get its name
+
+	extents []extent // that hold data, and were not copied by an earlier run
+	cut     cutter
+	left    atomic.Int64 // chunks not done
+	failure atomic.Pointer[error]
 }
 
 // extent is a range of bytes that holds data; what lies between extents reads as zeros.
 type extent struct{ off, end int64 }
 
-// copy makes the destination. When it fails nothing of it is left.
-func (f *file) copy(ctx context.Context) error {
+// start is the job that begins a file. What it leaves are chunks for everyone; a file of one chunk is done at its end.
+func (f *file) start(ctx context.Context) error {
+	f.live.add(f)
+	err := f.begin(ctx)
+	if err == nil && f.left.Load() > 0 {
+		f.engine.chunks(f)
+		return nil
+	}
+	return f.end(ctx, err)
+}
+
+// begin opens both ends and makes room, and copies what is not worth sharing out.
+func (f *file) begin(ctx context.Context) error {
 	if err := f.openSource(); err != nil {
 		return err
 	}
-	defer func() { _ = f.in.Close() }()
 	if f.inPlace != 0 {
 		return f.copyInPlace(ctx)
 	}
+	if done, err := f.decide(ctx); done || err != nil {
+		return err
+	}
 	var err error
-	if f.part, err = openPart(f.path, f.info); err != nil {
+	if f.part, err = openPart(f.to, f.meta); err != nil {
 		return err
 	}
-	if err := f.fillPart(ctx); err != nil {
-		f.part.discard()
-		return err
-	}
-	return nil
-}
-
-// openSource opens the source, and takes its size and times from what was opened.
-func (f *file) openSource() (err error) {
-	if f.in, err = os.Open(f.src); err != nil {
-		return fmt.Errorf("cannot read %s: %w", f.src, because(err))
-	}
-	info, err := f.in.Stat()
-	if err == nil && !os.SameFile(info, f.info) {
-		err = &ChangedError{f.src}
-	}
-	if err != nil {
-		_ = f.in.Close()
-		return err
-	}
-	f.Progress.Grow(0, info.Size()-f.info.Size())
-	f.info = info
-	return nil
-}
-
-// fillPart brings the data and the metadata to the part file, and gives it its final name.
-func (f *file) fillPart(ctx context.Context) error {
-	shared, err := f.share()
+	f.out = f.part.f
+	shared, err := f.share(f.out)
 	if err != nil {
 		return err
 	}
 	if !shared {
-		if err := f.copyData(ctx); err != nil {
+		if err := f.beginData(ctx); err != nil || f.left.Load() > 0 {
 			return err
 		}
 	}
-	if err := f.unchanged(); err != nil {
-		return err
+	return f.complete(ctx)
+}
+
+// openSource opens the source, and takes what is said of it from what was opened.
+func (f *file) openSource() error {
+	if f.in == nil {
+		var err error
+		if f.from.dir != nil {
+			f.in, err = f.from.dir.open(f.from.name)
+		} else {
+			f.in, err = os.Open(f.from.shown)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot read %s: %w", f.from.shown, because(err))
+		}
 	}
-	if err := f.keepMetadata(); err != nil {
-		return err
+	m, err := statFile(f.in)
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", f.from.shown, because(err))
 	}
-	// The last moment at which a cancelled run has left nothing.
-	if err := context.Cause(ctx); err != nil {
-		return err
+	was := f.meta
+	if !m.mode.IsRegular() || !sameFile(m, was) {
+		return &ChangedError{f.from.shown}
 	}
-	err = f.part.commit(f.path, f.NoClobber)
-	if f.NoClobber && errors.Is(err, fs.ErrExist) {
-		f.skip = true
-		f.part.discard()
-		return nil
-	}
-	return err
+	f.Progress.Grow(0, m.size-was.size)
+	f.meta = m
+	return nil
 }
 
 // share lets the file system share the data, if that is wished for and can be done.
-func (f *file) share() (bool, error) {
-	if f.Reflink == ReflinkNever || f.info.Size() == 0 {
+func (f *file) share(out *os.File) (bool, error) {
+	if f.Reflink == ReflinkNever || f.meta.size == 0 || f.Reflink == ReflinkAuto && f.node != nil && f.node.tree.noClone.Load() {
 		return false, nil
 	}
-	err := clone(f.part.f, f.in)
+	err := clone(out, f.in)
 	switch {
 	case err == nil:
-		f.Progress.Grow(0, -f.info.Size())
+		f.Progress.Grow(0, -f.meta.size)
 		return true, nil
 	case f.Reflink == ReflinkAlways:
-		return false, fmt.Errorf("cannot share the data of %s with %s: %w", f.src, f.dst, err)
+		return false, fmt.Errorf("cannot share the data of %s with %s: %w", f.from.shown, f.to.shown, err)
+	case f.node != nil && cannotClone(err):
+		f.node.tree.noClone.Store(true)
 	}
 	return false, nil
 }
 
-// copyData copies the bytes of the source.
-func (f *file) copyData(ctx context.Context) error {
-	if f.info.Size() == 0 {
+// beginData finds what is to be copied and takes the room for it. A single chunk is copied at once.
+func (f *file) beginData(ctx context.Context) error {
+	if f.meta.size == 0 {
 		// Files of /proc say that they are empty and are not.
+		if err := f.part.f.Truncate(0); err != nil {
+			return fmt.Errorf("cannot write %s: %w", f.to.shown, because(err))
+		}
 		return f.stream(ctx, f.writePart)
 	}
 	if err := f.findExtents(); err != nil {
 		return err
 	}
+	f.Progress.Grow(0, f.dataSize()-f.meta.size)
+	if err := f.resume(ctx); err != nil {
+		return err
+	}
 	if err := f.makeRoom(); err != nil {
 		return err
 	}
-	return f.copyChunks(ctx)
+	f.cut = cutter{extents: f.extents, size: f.chunk}
+	f.begun = true
+	switch n := f.cut.count(); n {
+	case 0:
+		return nil
+	case 1:
+		c, _ := f.cut.next()
+		return f.copyChunk(ctx, c)
+	default:
+		f.left.Store(n)
+		return nil
+	}
 }
 
 // findExtents finds what is to be copied.
 func (f *file) findExtents() error {
-	var err error
-	if f.extents, err = dataExtents(f.in, f.info); err != nil {
-		return fmt.Errorf("cannot read %s: %w", f.src, err)
+	f.extents = []extent{{0, f.meta.size}}
+	if f.Sparse == SparseNever {
+		return nil
 	}
-	f.Progress.Grow(0, f.dataSize()-f.info.Size())
+	var err error
+	if f.extents, err = dataExtents(f.in, f.meta); err != nil {
+		return fmt.Errorf("cannot read %s: %w", f.from.shown, err)
+	}
 	return nil
 }
 
@@ -147,16 +188,16 @@ func (f *file) dataSize() int64 {
 func (f *file) makeRoom() error {
 	need := f.dataSize()
 	if free, ok := freeSpace(f.part.f); ok && need > free {
-		return &SpaceError{Dest: f.dst, Need: need, Free: free}
+		return &SpaceError{Dest: f.to.shown, Need: need, Free: free}
 	}
-	if need > f.chunk {
+	if need > f.chunk && f.Sparse != SparseAlways {
 		for _, e := range f.extents {
 			if err := preallocate(f.part.f, e); err != nil {
 				return f.roomError(err)
 			}
 		}
 	}
-	if err := f.part.f.Truncate(f.info.Size()); err != nil {
+	if err := f.part.f.Truncate(f.meta.size); err != nil {
 		return f.roomError(because(err))
 	}
 	return nil
@@ -164,43 +205,142 @@ func (f *file) makeRoom() error {
 
 func (f *file) roomError(err error) error {
 	if outOfSpace(err) {
-		return &SpaceError{Dest: f.dst, Need: f.dataSize(), Free: -1}
+		return &SpaceError{Dest: f.to.shown, Need: f.dataSize(), Free: -1}
 	}
-	return fmt.Errorf("cannot make room for %s: %w", f.dst, err)
+	return fmt.Errorf("cannot make room for %s: %w", f.to.shown, err)
 }
 
 // unchanged returns an error if the source is no longer what it was when it was opened.
 func (f *file) unchanged() error {
-	now, err := f.in.Stat()
+	now, err := statFile(f.in)
 	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", f.src, because(err))
+		return fmt.Errorf("cannot read %s: %w", f.from.shown, because(err))
 	}
-	was := f.info
-	if now.Size() != was.Size() || !now.ModTime().Equal(was.ModTime()) || !changeTime(now).Equal(changeTime(was)) {
-		return &ChangedError{f.src}
+	if !f.meta.unchanged(now) {
+		return &ChangedError{f.from.shown}
 	}
 	return nil
 }
 
-// keepMetadata gives the part file the source's mode and time. Setuid and setgid stay behind: the new file may have
-// another owner. The time comes last, since all before would change it.
-func (f *file) keepMetadata() error {
-	if err := f.part.f.Chmod(f.info.Mode() & (fs.ModePerm | fs.ModeSticky)); err != nil {
-		if err := f.notKept("mode", err); err != nil {
+// complete brings the metadata to the part file, and gives it its final name.
+func (f *file) complete(ctx context.Context) error {
+	if f.part == nil {
+		return nil
+	}
+	if err := f.settle(ctx); err != nil {
+		return err
+	}
+	err := f.part.commit(f.to, f.NoClobber)
+	if f.NoClobber && errors.Is(err, fs.ErrExist) {
+		f.skip = true
+		f.discard()
+		return nil
+	}
+	if err == nil && f.Fsync {
+		err = f.to.dir.sync(f.to.shown)
+	}
+	if err != nil {
+		return err
+	}
+	if f.journal != nil {
+		if err := f.journal.remove(); err != nil {
+			f.warn("its journal", f.to.shown, err)
+		}
+	}
+	f.part.close()
+	f.part = nil
+	return nil
+}
+
+// settle does what comes between the data and the name. The data is compared before the times are kept, because an
+// earlier run's files are known by them.
+func (f *file) settle(ctx context.Context) error {
+	if err := f.unchanged(); err != nil {
+		return err
+	}
+	if f.Verify {
+		if err := f.verify(ctx); err != nil {
 			return err
 		}
 	}
-	if err := os.Chtimes(f.part.path, time.Time{}, f.info.ModTime()); err != nil {
-		return f.notKept("modification time", err)
+	if err := f.keep(f.out, f.in, f.from.shown, f.meta); err != nil {
+		return err
 	}
-	return nil
+	if f.Fsync {
+		if err := f.out.Sync(); err != nil {
+			return f.writeError(err)
+		}
+	}
+	// The last moment at which a cancelled run has left nothing.
+	return context.Cause(ctx)
 }
 
-// notKept turns a refusal of the file system to hold what into a warning.
-func (f *file) notKept(what string, err error) error {
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, errors.ErrUnsupported) {
-		f.Log.Warn("the destination cannot keep the "+what, "item", f.src, "reason", because(err))
-		return nil
+// end is the last of a file. err is what became of it; the error returned is one that ends the run.
+func (f *file) end(ctx context.Context, err error) error {
+	f.live.remove(f)
+	whole := err == nil && !f.skip
+	f.release(err != nil && f.resumable(ctx, err))
+	switch {
+	case err != nil:
+		err = f.failed(ctx, f.from.shown, err, f.begun)
+	case f.skip:
+		f.Progress.ItemSkipped()
+	case f.DryRun:
+		f.tell(f.from.shown, f.to.shown)
+	default:
+		f.done(f.from.shown, f.to.shown)
 	}
-	return fmt.Errorf("cannot keep the %s of %s: %w", what, f.src, because(err))
+	if f.group != nil {
+		f.group.settle(f, whole)
+	}
+	if f.node != nil {
+		if e := f.node.release(ctx); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// resumable says whether what was copied is to be kept for the next run.
+func (f *file) resumable(ctx context.Context, err error) bool {
+	return f.worthKeeping() && (ctx.Err() != nil || noSpace(err))
+}
+
+// release closes everything. A part file that is not to be kept goes.
+func (f *file) release(keep bool) {
+	if f.in != nil {
+		_ = f.in.Close()
+	}
+	if f.given != nil {
+		defer func() { _ = f.given.close() }()
+	}
+	if f.part == nil {
+		return
+	}
+	if keep {
+		// What a stopped run has written is worth one more sync.
+		if n := f.unsynced.ranges; len(n) > 0 {
+			_ = f.noteSynced(n)
+		}
+		_ = f.journal.close()
+		f.part.close()
+		f.part = nil
+		return
+	}
+	f.discard()
+}
+
+func (f *file) discard() {
+	if f.journal != nil {
+		_ = f.journal.remove()
+	}
+	f.part.discard()
+	f.part = nil
+}
+
+// abandon is the end of a file of which a cancelled run left chunks undone.
+func (f *file) abandon() { f.release(f.worthKeeping()) }
+
+func (f *file) worthKeeping() bool {
+	return f.journal != nil && (f.noted.Load() || len(f.unsynced.ranges) > 0)
 }

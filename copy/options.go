@@ -19,6 +19,12 @@ type Options struct {
 	NoTargetDir bool
 	// TargetDir requires that Dest is a folder, as cp -t.
 	TargetDir bool
+	// Recursive copies folders with all that is in them, as cp -r: symlinks and special files as such.
+	Recursive bool
+	// Archive implies Recursive and keeps also owners, extended attributes, ACLs, hard links, and setuid and setgid.
+	Archive bool
+	// OneFileSystem does not go into folders on other file systems than their source, as cp -x.
+	OneFileSystem bool
 
 	// Mode is how the I/O of chunks is driven.
 	Mode limiter.Mode
@@ -33,11 +39,44 @@ type Options struct {
 	Reflink Reflink
 	// NoClobber skips a destination that exists, as cp -n.
 	NoClobber bool
+	// Update skips a destination that is as new as its source or newer, as cp -u.
+	Update bool
+	// Checksum skips a destination that has the same bytes as its source.
+	Checksum bool
+	// Filter leaves out names in trees; nil leaves out none.
+	Filter *Filter
+	// Only, if not nil, are the paths below each source tree that are copied, folders with all that is in them. One that
+	// is not there is a failed item.
+	Only []string
+	// Delete removes from the folders of an existing destination tree what the source has not. What Filter leaves out
+	// stays, and so does all in a folder whose source cannot be listed. An empty source tree is refused.
+	Delete bool
+	// MaxDelete is how many entries of the destination Delete removes at most; 0 is unlimited.
+	MaxDelete int64
+	// DryRun changes nothing. Verbose and Removed are told what would be done.
+	DryRun bool
+	// Verify reads the destination back from its device before it has its name, and compares it with the source.
+	Verify bool
+	// Hash is what Verify compares by.
+	Hash Hash
+	// Fsync brings all to the device before it has its name, and the name before the run ends.
+	Fsync bool
+	// Sparse says where the destination has holes.
+	Sparse Sparse
+	// IOPS limits the chunks and small files of all workers together, in operations a second; nil is unlimited.
+	IOPS *limiter.Rate
+	// NoResume begins anew where an earlier run was stopped, and leaves nothing to resume.
+	NoResume bool
+	// FailFast ends the run with the first item that fails.
+	FailFast bool
 
 	// Progress receives what the run does; nil for none.
 	Progress *progress.Counter
-	// Verbose, if not nil, is told of each file that was copied, as cp -v. Calls do not overlap.
+	// Verbose, if not nil, is told of each file that was copied and of each folder that was made, as cp -v. Calls do not
+	// overlap, neither with those of Removed.
 	Verbose func(src, dst string)
+	// Removed, if not nil, is told of each entry that Delete has removed.
+	Removed func(dst string)
 	// Log receives what the user may want to know: each failed item at level Error with the attributes "item" and
 	// "error", a fallback at level Warn. nil for none.
 	Log *slog.Logger
@@ -51,8 +90,19 @@ type Report struct {
 	Workers int
 	// CPUs is how many CPUs the backend could use at once, before the machine's own bound: 1 for sequential, 1 a ring.
 	CPUs int
+	// Warnings counts what the destination could not hold: an owner, an attribute.
+	Warnings int64
 	progress.Totals
 }
+
+// Sparse is a choice of where a copy has holes. It implements flag.Value.
+type Sparse int
+
+const (
+	SparseAuto   Sparse = iota // where the source has
+	SparseAlways               // also where the source has blocks of zeros
+	SparseNever                // nowhere
+)
 
 // Reflink is a choice of when data is shared instead of copied. It implements flag.Value.
 type Reflink int

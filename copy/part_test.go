@@ -12,7 +12,7 @@ import (
 
 func TestPartLocked(t *testing.T) {
 	playground(t)
-	p, err := openPart("x", nil)
+	p, err := openPart(placeAt(t, "x"), meta{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,11 +53,11 @@ func TestPartRenamedBeforeLock(t *testing.T) {
 	if err := os.Rename(path, "x"); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := takePart(f, path, "x"); ok || err != nil {
+	if ok, err := takePart(f, placeAt(t, "x"), path); ok || err != nil {
 		t.Errorf("taken %v, %v: want to be told to open it again", ok, err)
 	}
 	write(t, path, []byte("another run's"))
-	if ok, err := takePart(f, path, "x"); ok || err != nil {
+	if ok, err := takePart(f, placeAt(t, "x"), path); ok || err != nil {
 		t.Errorf("taken %v, %v: want to be told to open it again", ok, err)
 	}
 	same(t, "x", []byte("finished"))
@@ -111,4 +111,15 @@ func TestPartIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "x", []byte("from a"))
+}
+
+// placeAt returns the place of path.
+func placeAt(t *testing.T, path string) place {
+	t.Helper()
+	p, err := openParent(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.dir.close() })
+	return p
 }

@@ -4,13 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/windows"
 )
 
-// lockPart opens the part file at path, made if it is not there. Nobody else can open it until it is closed; it can be
+// lockPart opens the part file of to, made if it is not there. Nobody else can open it until it is closed; it can be
 // renamed and removed meanwhile.
-func lockPart(path, dst string) (*os.File, error) {
+func lockPart(to place, part string) (*os.File, error) {
+	path, dst := to.dir.pathOf(part), to.shown
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create %s: %w", dst, err)
@@ -26,25 +28,31 @@ func lockPart(path, dst string) (*os.File, error) {
 	return os.NewFile(uintptr(h), path), nil
 }
 
-// commit gives the part file its final name and closes it. With keep set it fails with an error that matches
+// commit gives the part file its final name, and keeps it open. With keep set it fails with an error that matches
 // fs.ErrExist if there is a file of that name.
-func (p *part) commit(dst string, keep bool) error {
-	from, err := windows.UTF16PtrFromString(p.path)
+func (p *part) commit(dst place, keep bool) error {
+	from, err := windows.UTF16PtrFromString(p.dir.pathOf(p.name))
 	if err != nil {
-		return fmt.Errorf("cannot create %s: %w", dst, err)
+		return fmt.Errorf("cannot create %s: %w", dst.shown, err)
 	}
-	to, err := windows.UTF16PtrFromString(dst)
+	to, err := windows.UTF16PtrFromString(dst.dir.pathOf(dst.name))
 	if err != nil {
-		return fmt.Errorf("cannot create %s: %w", dst, err)
+		return fmt.Errorf("cannot create %s: %w", dst.shown, err)
 	}
 	flags := uint32(windows.MOVEFILE_REPLACE_EXISTING)
 	if keep {
 		flags = 0
 	}
 	if err := windows.MoveFileEx(from, to, flags); err != nil {
-		return fmt.Errorf("cannot create %s: %w", dst, err)
+		return fmt.Errorf("cannot create %s: %w", dst.shown, err)
 	}
-	return p.f.Close()
+	return nil
+}
+
+// beside returns the path of name in the directory of path.
+func beside(path, name string) string {
+	folder, _ := filepath.Split(path)
+	return folder + name
 }
 
 func isNameTooLong(err error) bool { return errors.Is(err, windows.ERROR_FILENAME_EXCED_RANGE) }

@@ -10,8 +10,20 @@ import (
 // item is one source and the path it is copied to.
 type item struct {
 	src, dst string
-	info     fs.FileInfo // of what src leads to; nil if err is set
+	info     fs.FileInfo // of what src leads to, or of src itself in a recursive copy; nil if err is set
 	err      error
+	merge    bool // dst is a folder that gets the contents of src, not src itself
+}
+
+// isTree says whether the item is a folder to copy with all that is in it.
+func (it item) isTree(o *Options) bool { return it.err == nil && it.info.IsDir() && o.Recursive }
+
+// size is how many bytes the item has as far as is known.
+func (it item) size() int64 {
+	if it.err != nil || !it.info.Mode().IsRegular() {
+		return 0
+	}
+	return it.info.Size()
 }
 
 // plan says where each source lands, by the rules of cp.
@@ -27,12 +39,30 @@ func plan(o *Options) ([]item, error) {
 	for i, src := range o.Sources {
 		it := item{src: src, dst: o.Dest}
 		if into {
-			it.dst = within(o.Dest, filepath.Base(src))
+			it.dst, it.merge = landing(o.Dest, src)
 		}
-		it.info, it.err = os.Stat(src)
+		it.info, it.err = look(src, o.Recursive)
 		items[i] = it
 	}
 	return items, nil
+}
+
+// landing returns where src is copied to in the folder dest. "." and the like have no name there: their contents go into
+// dest itself.
+func landing(dest, src string) (dst string, merge bool) {
+	base := filepath.Base(src)
+	if base == "." || base == ".." || base == string(filepath.Separator) {
+		return dest, true
+	}
+	return within(dest, base), false
+}
+
+// look says what src is. A recursive copy takes symlinks as such (cp -r is cp -r -P), unless a slash follows.
+func look(src string, recursive bool) (fs.FileInfo, error) {
+	if recursive {
+		return os.Lstat(src)
+	}
+	return os.Stat(src)
 }
 
 // within returns the path of name in dir. filepath.Join would take "link/.." for "." before the link is followed.

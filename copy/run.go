@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"os"
 	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"pace/limiter"
 	"pace/limiter/progress"
@@ -14,18 +18,27 @@ import (
 // run is one call of [Run].
 type run struct {
 	Options
-	items   []item
-	chunk   int64 // bytes of one operation
-	width   int   // chunks in flight
-	driver  driver
-	created map[string]bool // destinations that this run has made
+	items  []item
+	at     int             // the item that comes next
+	walk   *walk           // of the item before, if it is a tree
+	dests  map[string]bool // of items that came already
+	chunk  int64           // bytes of one operation
+	width  int             // jobs at once
+	driver driver
+	engine *engine
+	live   live
+
+	warnings atomic.Int64
+	warned   sync.Map   // what kinds of them
+	telling  sync.Mutex // held while Verbose or Removed is called
+	removed  atomic.Int64
 
 	// Tests put faults here.
 	openRing func(workers int, size int64) (driver, error)
 	wrap     func(driver) driver
 }
 
-// Run copies what o says, one source after another, the chunks of each in parallel.
+// Run copies what o says, files in parallel and the chunks of large files in parallel.
 //
 // An item that fails is told to o.Log and counted in the Report, and the others go on; Run then returns nil. It returns
 // an error when the run cannot go on, which is the same thing for a single item that cannot start:
@@ -47,10 +60,14 @@ func newRun(o Options) *run {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &run{
-		Options: o, created: map[string]bool{},
+	o.Recursive = o.Recursive || o.Archive
+	r := &run{
+		Options: o, dests: map[string]bool{},
 		openRing: openRing, wrap: func(d driver) driver { return d },
 	}
+	r.live.all = map[abandoner]bool{}
+	r.engine = newEngine(r.nextJob)
+	return r
 }
 
 func (r *run) run(ctx context.Context) (Report, error) {
@@ -64,6 +81,7 @@ func (r *run) run(ctx context.Context) (Report, error) {
 		report.CPUs = 1
 	}
 	report.Totals = r.Progress.Totals()
+	report.Warnings = r.warnings.Load()
 	return report, err
 }
 
@@ -82,75 +100,179 @@ func (r *run) drive(ctx context.Context) (backend string, err error) {
 			err = e
 		}
 	}()
-	for _, it := range r.items {
-		if err := r.one(ctx, it); err != nil {
-			return backend, err
-		}
+	defer r.live.abandon()
+	err = limiter.Each(ctx, r.Mode, r.width, r.engine.next, func(ctx context.Context, j job) error { return j(ctx) })
+	if err != nil && ctx.Err() != nil {
+		err = cancelled(ctx)
 	}
-	return backend, nil
+	return backend, err
 }
 
-// size decides how large and how many chunks are, and tells the progress what there is to do. Small sources need
-// neither large buffers nor many.
+// size decides how large chunks are and how many jobs run at once, and tells the progress what it knows of what there is
+// to do. Small sources need neither large buffers nor many; how large a tree is nobody knows yet.
 func (r *run) size() {
-	largest := int64(minBuffer)
+	largest, trees := int64(minBuffer), false
 	for _, it := range r.items {
-		size := int64(0)
-		if it.err == nil && it.info.Mode().IsRegular() {
-			size = it.info.Size()
+		if it.isTree(&r.Options) {
+			trees = true
+			continue
 		}
+		size := it.size()
 		r.Progress.Grow(1, size)
 		largest = max(largest, size)
 	}
+	if trees {
+		r.chunk, r.width = r.chunkSize(), r.workers()
+		return
+	}
 	r.Progress.SetTotalKnown()
 	r.chunk = min(r.chunkSize(), largest)
-	r.width = int(min(int64(r.workers()), (largest+r.chunk-1)/r.chunk))
+	jobs := int64(0)
+	for _, it := range r.items {
+		jobs += max((it.size()+r.chunk-1)/r.chunk, 1)
+	}
+	r.width = int(min(int64(r.workers()), jobs))
 }
 
-// one copies one item. Its error is one that ends the run.
-func (r *run) one(ctx context.Context, it item) error {
-	if ctx.Err() != nil {
-		return cancelled(ctx)
+// nextJob returns what comes next of the sources, one after another. It is called by one worker at a time.
+func (r *run) nextJob(ctx context.Context) (job, error) {
+	for {
+		if r.walk != nil {
+			j, err := r.walk.next(ctx)
+			if err != io.EOF {
+				return j, err
+			}
+			r.walk = nil
+		}
+		if r.at == len(r.items) {
+			r.Progress.SetTotalKnown()
+			return nil, io.EOF
+		}
+		it := r.items[r.at]
+		r.at++
+		if err := r.claim(it); err != nil {
+			if err := r.failed(ctx, it.src, err, false); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if !it.isTree(&r.Options) {
+			return func(ctx context.Context) error { return r.copyItem(ctx, it) }, nil
+		}
+		root, err := r.openTree(it)
+		if err != nil {
+			if err := r.failed(ctx, it.src, err, false); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		r.walk = newWalk(root)
+		if err := root.tree.reportMissing(ctx); err != nil {
+			return nil, err
+		}
 	}
-	begun, err := r.copy(ctx, it)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return cancelled(ctx)
+}
+
+// claim fails if an earlier item has the destination of it. The contents of several folders can go into one.
+func (r *run) claim(it item) error {
+	if it.err == nil && !it.merge && r.dests[it.dst] {
+		return fmt.Errorf("will not overwrite just-created %s with %s", it.dst, it.src)
 	}
-	r.Progress.ItemFailed(it.src, err)
-	if !begun && len(r.items) == 1 || noSpace(err) {
-		return err
-	}
-	r.Log.Error("cannot copy", "item", it.src, "error", err)
+	r.dests[it.dst] = true
 	return nil
 }
 
-// copy copies one item. begun says whether its bytes had begun to move.
-func (r *run) copy(ctx context.Context, it item) (begun bool, err error) {
+// copyItem is the job that begins a source of its own that is no tree. Its error is one that ends the run.
+func (r *run) copyItem(ctx context.Context, it item) error {
 	t, err := r.target(it)
 	if err != nil {
-		return false, err
+		return r.failed(ctx, it.src, err, false)
 	}
 	if t.skip {
 		r.Progress.ItemSkipped()
-		return false, nil
+		return nil
 	}
-	f := &file{run: r, item: it, target: t}
-	if err := f.copy(ctx); err != nil {
-		return f.begun, err
+	if !it.info.Mode().IsRegular() {
+		return r.copyItemSpecial(ctx, it, t)
 	}
-	if f.skip {
+	if r.DryRun && !r.Checksum {
+		r.tell(it.src, it.dst)
+		return nil
+	}
+	f := &file{run: r, from: place{shown: it.src}, meta: metaOfInfo(it.info), inPlace: t.inPlace}
+	if f.to = (place{shown: t.path}); t.inPlace == 0 {
+		if f.to, err = openParent(t.path); err != nil {
+			return r.failed(ctx, it.src, fmt.Errorf("cannot create %s: %w", t.path, because(err)), false)
+		}
+		f.given = f.to.dir
+	}
+	return f.start(ctx)
+}
+
+// copyItemSpecial copies a source that is a symlink or a special file, in a recursive copy.
+func (r *run) copyItemSpecial(ctx context.Context, it item, t target) error {
+	skipped, err := r.specialItem(it, t)
+	switch {
+	case err != nil:
+		return r.failed(ctx, it.src, err, false)
+	case skipped:
 		r.Progress.ItemSkipped()
-		return true, nil
+	case r.DryRun:
+		r.tell(it.src, it.dst)
+	default:
+		r.done(it.src, it.dst)
 	}
-	r.created[it.dst] = true
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func (r *run) specialItem(it item, t target) (skipped bool, err error) {
+	if r.DryRun {
+		return r.NoClobber && exists(t.path), nil
+	}
+	from, err := openParent(it.src)
+	if err != nil {
+		return false, fmt.Errorf("cannot read %s: %w", it.src, because(err))
+	}
+	defer func() { _ = from.dir.close() }()
+	to, err := openParent(t.path)
+	if err != nil {
+		return false, fmt.Errorf("cannot create %s: %w", it.dst, because(err))
+	}
+	defer func() { _ = to.dir.close() }()
+	return r.makeSpecial(from, to, metaOfInfo(it.info))
+}
+
+// failed counts an item that failed. The error returned is one that ends the run.
+func (r *run) failed(ctx context.Context, item string, err error, begun bool) error {
+	if ctx.Err() != nil {
+		return cancelled(ctx)
+	}
+	r.Progress.ItemFailed(item, err)
+	if !begun && len(r.items) == 1 || noSpace(err) || r.FailFast {
+		return err
+	}
+	r.Log.Error("cannot copy", "item", item, "error", err)
+	return nil
+}
+
+// done counts an item that was copied.
+func (r *run) done(src, dst string) {
 	r.Progress.ItemDone()
+	r.tell(src, dst)
+}
+
+// tell says that src was copied to dst, or would be.
+func (r *run) tell(src, dst string) {
 	if r.Verbose != nil {
-		r.Verbose(it.src, it.dst)
+		r.telling.Lock()
+		defer r.telling.Unlock()
+		r.Verbose(src, dst)
 	}
-	return true, nil
 }
 
 // cancelled returns an error that matches ctx.Err() and says why.

@@ -12,10 +12,10 @@ import (
 )
 
 // dataExtents returns where f holds data. A file with all its blocks has no holes and is not searched.
-func dataExtents(f *os.File, info fs.FileInfo) ([]extent, error) {
-	size := info.Size()
+func dataExtents(f *os.File, m meta) ([]extent, error) {
+	size := m.size
 	whole := []extent{{0, size}}
-	if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Blocks*512 >= size {
+	if m.blocks*512 >= size {
 		return whole, nil
 	}
 	var extents []extent
@@ -43,6 +43,9 @@ func dataExtents(f *os.File, info fs.FileInfo) ([]extent, error) {
 	return extents, err
 }
 
+// clone lets dst share the blocks of src (ioctl_ficlone(2)).
+func clone(dst, src *os.File) error { return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) }
+
 // changeTime is when the inode last changed, which no one can set.
 func changeTime(info fs.FileInfo) time.Time {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -50,6 +53,3 @@ func changeTime(info fs.FileInfo) time.Time {
 	}
 	return time.Time{}
 }
-
-// clone lets dst share the blocks of src (ioctl_ficlone(2)).
-func clone(dst, src *os.File) error { return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) }

@@ -3,35 +3,22 @@ package copy
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
-
-	"pace/limiter"
 )
 
 // stream reads the source from its start to its end, whatever its size is said to be, and gives each piece to write in
-// order. It is one job, on a worker of the mode.
+// order.
 func (f *file) stream(ctx context.Context, write func(ctx context.Context, p []byte, off int64) error) error {
 	f.begun = true
-	given := false
-	once := func(context.Context) (int64, error) {
-		if given {
-			return 0, io.EOF
+	buf, giveBack := f.lend()
+	defer giveBack()
+	for off := int64(0); ; {
+		n, err := f.streamPiece(ctx, buf, off, write)
+		if err != nil || n == 0 {
+			return err
 		}
-		given = true
-		return 0, nil
+		off += int64(n)
 	}
-	return limiter.Each(ctx, f.Mode, 1, once, func(ctx context.Context, off int64) error {
-		buf := f.driver.buffer()
-		defer f.driver.release(buf)
-		for {
-			n, err := f.streamPiece(ctx, buf, off, write)
-			if err != nil || n == 0 {
-				return err
-			}
-			off += int64(n)
-		}
-	})
 }
 
 // streamPiece moves what fits into buf, and returns how much that was: 0 at the end.
@@ -45,7 +32,7 @@ func (f *file) streamPiece(
 	n, err := readFull(ctx, f.driver, f.in, buf, off)
 	op.End()
 	if err != nil {
-		return 0, fmt.Errorf("cannot read %s: %w", f.src, err)
+		return 0, fmt.Errorf("cannot read %s: %w", f.from.shown, err)
 	}
 	if n == 0 {
 		return 0, nil
@@ -66,11 +53,11 @@ func (f *file) streamPiece(
 // copyInPlace writes to a device or fifo as it stands, in order.
 func (f *file) copyInPlace(ctx context.Context) error {
 	if f.Reflink == ReflinkAlways {
-		return fmt.Errorf("cannot share the data of %s with %s: it is not a regular file", f.src, f.dst)
+		return fmt.Errorf("cannot share the data of %s with %s: it is not a regular file", f.from.shown, f.to.shown)
 	}
-	out, err := openInPlace(ctx, f.path, f.inPlace)
+	out, err := openInPlace(ctx, f.to.shown, f.inPlace)
 	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", f.dst, because(err))
+		return fmt.Errorf("cannot write %s: %w", f.to.shown, because(err))
 	}
 	// A writer waits as long as nobody reads from the fifo. Not all files have deadlines; those without don't wait.
 	stop := context.AfterFunc(ctx, func() { _ = out.SetWriteDeadline(time.Unix(1, 0)) })

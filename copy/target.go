@@ -15,18 +15,18 @@ type target struct {
 	skip    bool        // it exists, and is to stay
 }
 
-// target looks at the source and at what is in its way. It changes nothing.
+// target looks at the source, a file, and at what is in its way. It changes nothing.
 func (r *run) target(it item) (target, error) {
 	if it.err != nil {
 		return target{}, fmt.Errorf("cannot read %s: %w", it.src, because(it.err))
 	}
 	switch mode := it.info.Mode(); {
-	case mode.IsDir():
+	case mode.IsDir() && !r.Recursive:
 		return target{}, fmt.Errorf("-r not specified; omitting directory %s", it.src)
-	case !mode.IsRegular():
+	case !mode.IsRegular() && !r.Recursive:
 		return target{}, fmt.Errorf("%s is a %s: only regular files can be copied", it.src, kind(mode))
-	case r.created[it.dst]:
-		return target{}, fmt.Errorf("will not overwrite just-created %s with %s", it.dst, it.src)
+	case !mode.IsRegular():
+		return target{path: it.dst}, nil
 	}
 	link, err := os.Lstat(it.dst)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -41,7 +41,12 @@ func (r *run) target(it item) (target, error) {
 	if r.NoClobber {
 		return target{skip: true}, nil
 	}
-	return r.overwrite(it, link)
+	t, err := r.overwrite(it, link)
+	if err == nil && t.inPlace == 0 && r.Update {
+		info, statErr := os.Stat(t.path)
+		t.skip = statErr == nil && !info.ModTime().Before(it.info.ModTime())
+	}
+	return t, err
 }
 
 // overwrite decides about a destination that exists.
@@ -75,6 +80,8 @@ func (r *run) overwrite(it item, link fs.FileInfo) (target, error) {
 // kind names what is not a regular file.
 func kind(m fs.FileMode) string {
 	switch {
+	case m&fs.ModeSymlink != 0:
+		return "symlink"
 	case m&fs.ModeNamedPipe != 0:
 		return "fifo"
 	case m&fs.ModeSocket != 0:

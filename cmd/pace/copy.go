@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
+	"os"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -22,9 +26,26 @@ type copyFlags struct {
 	noTargetDir bool
 	noClobber   bool
 	verbose     bool
-	chunkSize   int64
-	rate        float64
-	reflink     filecopy.Reflink
+	recursive   bool
+	archive     bool
+	oneFS       bool
+	noResume    bool
+	failFast    bool
+
+	skipExisting, update, checksum bool
+	delete                         bool
+	maxDelete                      int
+	filterFlags
+	filesFrom string
+	dryRun    bool
+
+	verify, fsync bool
+	hash          *filecopy.Hash
+	sparse        filecopy.Sparse
+	iops          float64
+	chunkSize     int64
+	rate          float64
+	reflink       filecopy.Reflink
 }
 
 func copyCommand(std streams) *cli.Command {
@@ -35,8 +56,12 @@ func copyCommand(std streams) *cli.Command {
 			into(&f.targetDir, textKind, ""), "t"),
 		switchFlag(where, "no-target-directory", "take DST as the file itself, never as a folder", &f.noTargetDir, "T"),
 		switchFlag(where, "no-clobber", "skip a file that exists", &f.noClobber, "n"),
+		switchFlag(where, "recursive", "copy folders with all that is in them", &f.recursive, "r"),
+		switchFlag(where, "archive", "as -r, and keep owners, attributes, ACLs, hard links, setuid", &f.archive, "a"),
+		switchFlag(where, "one-file-system", "do not go into other file systems", &f.oneFS, "x"),
 		switchFlag(where, "verbose", "name each file on stdout when it is copied", &f.verbose, "v"),
 	}
+	flags = append(flags, f.whichFlags()...)
 	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8)")...)
 	flags = append(flags,
 		valueFlag(groupHow, "chunk-size", "copy `SIZE` with one operation, for example 256KiB",
@@ -46,18 +71,33 @@ func copyCommand(std streams) *cli.Command {
 		valueFlag(groupHow, "reflink", "share data, not copy it: `WHEN` is auto (where the file system can), always or never",
 			into(&f.reflink, reflinkKind, "auto")),
 	)
+	flags = append(flags,
+		valueFlag(groupHow, "iops", "copy at most at `RATE` chunks or small files, for example 200/s; 0 is unlimited",
+			into(&f.iops, rateKind, "0")),
+		valueFlag(groupHow, "sparse", "where to make holes: `WHERE` is auto (where the source has), always (zeros too) or never",
+			into(&f.sparse, sparseKind, "auto")),
+		switchFlag(groupHow, "verify", "read each file back from its device and compare before it has its name", &f.verify),
+		valueFlag(groupHow, "hash", "verify by `HASH`: xxh3, blake3 or sha256", into(&f.hash, hashKind, "xxh3")),
+		switchFlag(groupHow, "fsync", "bring everything to the device before it has its name", &f.fsync),
+		switchFlag(groupHow, "no-resume", "begin anew where an earlier run was stopped, and leave nothing to resume", &f.noResume),
+		switchFlag(groupHow, "fail-fast", "stop at the first item that fails", &f.failFast),
+	)
 	flags = append(flags, f.showFlags()...)
 	return &cli.Command{
 		Name:      "copy",
 		HideHelp:  true,
-		Usage:     "copy files in chunks, many at a time",
+		Usage:     "copy files and trees in chunks, many at a time",
 		UsageText: "pace copy [flags] SRC DST\npace copy [flags] SRC... DIR\npace copy [flags] -t DIR SRC...",
 		Description: `
-Copies files as cp does, chunk by chunk with many chunks in flight. A file has
-its final name only when it is whole: until then its bytes are in a part file
-beside it. Permission bits and times are kept.
+Copies files and trees as cp does, with many chunks and files in flight. A file
+has its final name only when it is whole, and so has a new tree: until then they
+are beside it, under a name that ends with .pace-part. A run that was stopped or
+killed goes on where it was when the same command is run again. Permission bits
+and times are kept; -a keeps everything.
 
 Examples:
+  pace copy -a ~/photos /mnt/backup/
+  pace copy -a --update --delete --exclude '*.o' src/. /mnt/mirror
   pace copy big.iso /mnt/backup/
   pace copy --rate 20MiB/s --report run.json big.iso /mnt/nas/
   pace copy --mode threads --workers 8 -T big.iso other.iso`,
@@ -72,15 +112,40 @@ Examples:
 			}
 			return f.run(c.Context, func(ctx context.Context, r running) (outcome, error) {
 				o.Progress, o.Log = r.counter, r.log
-				if f.verbose {
-					o.Verbose = printCopied(r.screen.above(std.stdout))
+				if f.verbose || f.dryRun {
+					out := r.screen.above(std.stdout)
+					o.Verbose, o.Removed = printCopied(out), printRemoved(out)
 				}
 				rep, err := filecopy.Run(ctx, o)
-				return outcome{backend: rep.Backend, workers: rep.Workers, cpus: rep.CPUs, totals: rep.Totals}, err
+				return outcome{backend: rep.Backend, workers: rep.Workers, cpus: rep.CPUs, totals: rep.Totals, warnings: rep.Warnings}, err
 			})
 		},
 	}
 }
+
+// whichFlags choose among files.
+func (f *copyFlags) whichFlags() []cli.Flag {
+	const which = "Which files"
+	flags := []cli.Flag{
+		switchFlag(which, "skip-existing", "skip a file that exists, as -n", &f.skipExisting),
+		switchFlag(which, "update", "skip a file that is as new as its source or newer", &f.update, "u"),
+		switchFlag(which, "checksum", "skip a file that has the same bytes as its source", &f.checksum),
+		switchFlag(which, "delete", "remove from an existing tree what its source has not", &f.delete),
+		valueFlag(which, "max-delete", "remove at most `N` entries; 0 is unlimited",
+			into(&f.maxDelete, countKind(0, math.MaxInt, "100"), "0")),
+	}
+	flags = append(flags, f.filterFlags.flags(which)...)
+	return append(flags,
+		valueFlag(which, "files-from", "copy only the paths of SRC that `FILE` names, one a line; - is stdin",
+			into(&f.filesFrom, textKind, "")),
+		switchFlag(which, "dry-run", "change nothing; say on stdout what would be done", &f.dryRun),
+	)
+}
+
+var (
+	sparseKind = choice("choice", []string{"auto", "always", "never"},
+		[]filecopy.Sparse{filecopy.SparseAuto, filecopy.SparseAlways, filecopy.SparseNever})
+)
 
 // chunkKind is a size that is not zero.
 var chunkKind = kind[int64]{usage: sizeKind.usage, parse: func(s string) (int64, error) {
@@ -95,11 +160,18 @@ func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 	o := filecopy.Options{
 		Sources: operands, Dest: f.targetDir, TargetDir: f.targetDir != "", NoTargetDir: f.noTargetDir,
 		Mode: f.mode, Workers: f.workers, ChunkSize: f.chunkSize,
-		Reflink: f.reflink, NoClobber: f.noClobber,
+		Reflink: f.reflink, NoClobber: f.noClobber || f.skipExisting, Recursive: f.recursive, Archive: f.archive,
+		OneFileSystem: f.oneFS, NoResume: f.noResume, FailFast: f.failFast,
+		Update: f.update, Checksum: f.checksum, Delete: f.delete, MaxDelete: int64(f.maxDelete), DryRun: f.dryRun,
+		Verify: f.verify, Hash: *f.hash, Fsync: f.fsync, Sparse: f.sparse,
 	}
 	switch {
 	case o.TargetDir && o.NoTargetDir:
 		return o, usagef("copy", "-t and -T exclude each other; see pace copy --help")
+	case f.delete && !f.recursive && !f.archive:
+		return o, usagef("copy", "--delete goes with -r or -a; see pace copy --help")
+	case f.filesFrom != "" && !f.recursive && !f.archive:
+		return o, usagef("copy", "--files-from goes with -r or -a; see pace copy --help")
 	case len(operands) == 0:
 		return o, operandsError("copy", "no source given")
 	case !o.TargetDir && len(operands) == 1:
@@ -114,10 +186,44 @@ func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 	if o.Dest == "" || slices.Contains(o.Sources, "") {
 		return o, usagef("copy", "an empty name is no file; see pace copy --help")
 	}
-	if f.rate > 0 {
-		o.Rate = limiter.NewRate(f.rate)
+	o.Rate, o.IOPS = limiter.NewRate(f.rate), limiter.NewRate(f.iops)
+	var err error
+	if o.Filter, err = f.filter("copy"); err != nil {
+		return o, err
 	}
-	return o, nil
+	if f.filesFrom != "" {
+		o.Only, err = f.readPaths()
+	}
+	return o, err
+}
+
+// readPaths reads what --files-from names.
+func (f *copyFlags) readPaths() ([]string, error) {
+	in := f.std.stdin
+	if f.filesFrom != "-" {
+		file, err := os.Open(f.filesFrom)
+		if err != nil {
+			return nil, usagef("copy", "--files-from %s: %v", f.filesFrom, errors.Unwrap(err))
+		}
+		defer func() { _ = file.Close() }()
+		in = file
+	}
+	paths := []string{}
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		if lines.Text() != "" {
+			paths = append(paths, lines.Text())
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, usagef("copy", "--files-from %s: %v", f.filesFrom, err)
+	}
+	return paths, nil
+}
+
+// printRemoved returns what prints one line an entry, as rm -v.
+func printRemoved(w io.Writer) func(dst string) {
+	return func(dst string) { _, _ = fmt.Fprintf(w, "removed '%s'\n", escape(dst)) }
 }
 
 // printCopied returns what prints one line a file, as cp -v.

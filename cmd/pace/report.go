@@ -25,6 +25,7 @@ type report struct {
 	Items          int64   `json:"items"`
 	ItemsFailed    int64   `json:"items_failed"`
 	ItemsSkipped   int64   `json:"items_skipped"`
+	Warnings       int64   `json:"warnings"` // what a destination could not keep
 	Bytes          int64   `json:"bytes"`
 	BytesPerSecond float64 `json:"bytes_per_second"`
 	ItemsPerSecond float64 `json:"items_per_second"`
@@ -59,6 +60,8 @@ type outcome struct {
 	workers int
 	cpus    int // how many CPUs the backend can use at once; 0 if only the machine bounds them
 	totals  progress.Totals
+
+	warnings int64
 }
 
 // newReport joins what the library counted with what the process used. machineCPUs is how many CPUs the process may use.
@@ -70,7 +73,7 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 		Tool: tool, Mode: mode, Backend: o.backend, Workers: o.workers,
 		Started:     m.started.Format(time.RFC3339Nano),
 		WallSeconds: wall,
-		Items:       t.Items, ItemsFailed: t.ItemsFailed, ItemsSkipped: t.ItemsSkipped, Bytes: t.Bytes,
+		Items:       t.Items, ItemsFailed: t.ItemsFailed, ItemsSkipped: t.ItemsSkipped, Warnings: o.warnings, Bytes: t.Bytes,
 		BytesPerSecond:             perSecond(float64(t.Bytes), wall),
 		ItemsPerSecond:             perSecond(float64(t.Items), wall),
 		CPUUserSeconds:             m.user.Seconds(),

@@ -194,7 +194,7 @@ func TestReportFields(t *testing.T) {
 	want := strings.Fields(`backend bound bytes bytes_per_second context_switches_involuntary
 		context_switches_voluntary cpu_share cpu_system_seconds cpu_user_seconds errors in_flight_peak items items_failed
 		items_per_second items_skipped latency_ms limiter_wait_seconds mode os_threads_peak rss_peak_bytes started tool
-		wait_share wall_seconds workers`)
+		wait_share wall_seconds warnings workers`)
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}

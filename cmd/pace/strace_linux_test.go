@@ -82,7 +82,8 @@ func TestStraceCopy(t *testing.T) {
 				c.options, "copy", "--mode", c.mode, "--workers", "8", "--chunk-size", "256KiB", "--progress", "never", src, dst)
 			threads, enters, other := map[string]bool{}, 0, []traced{}
 			for _, call := range calls {
-				ours := strings.Contains(call.args, dir)
+				// The journal is no data: each record is a few bytes, written where the chunk was copied.
+				ours := strings.Contains(call.args, dir) && !strings.Contains(call.args, ".pace-journal")
 				switch call.name {
 				case "pread64", "pwrite64":
 					if ours {

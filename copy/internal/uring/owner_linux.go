@@ -302,7 +302,9 @@ func (o *owner) complete(userData uint64, res int32) {
 // finish lets the one who asked go on.
 func (q *request) finish(n int, err error) {
 	q.slot, q.over, q.n, q.err = -1, true, n, err
-	close(q.done)
+	if q.group.left.Add(-1) == 0 {
+		close(q.group.done)
+	}
 }
 
 // end gives everything back, and fails what is left if the ring broke.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +27,8 @@ const maxInFlight = 4096
 
 // Config says what a ring has.
 type Config struct {
-	Buffers    int // how many buffers, which is also how many operations can be in flight, up to 4096
+	Buffers    int // how many buffers
+	Depth      int // how many operations can be in flight, up to 4096; not fewer than buffers
 	BufferSize int // bytes of one buffer
 }
 
@@ -46,7 +48,13 @@ type Ring struct {
 	err     error // why no more operations are taken
 }
 
-// request is one operation. Its fields above done are fixed; those below belong to the owner until done is closed.
+// group are operations that one caller waits for.
+type group struct {
+	left atomic.Int64
+	done chan struct{} // closed when none is left
+}
+
+// request is one operation. Its fields above slot are fixed; those below belong to the owner until its group is done.
 type request struct {
 	write  bool
 	fd     int32
@@ -54,7 +62,7 @@ type request struct {
 	len    uint32
 	off    uint64
 	cancel *request // if not nil, the request is to cancel that one, and all else is unused
-	done   chan struct{}
+	group  *group
 
 	slot int // its place in the owner's table while it is in flight; -1 otherwise
 	over bool
@@ -83,7 +91,7 @@ func open(c Config, k calls) (*Ring, error) {
 		r.free = append(r.free, mem[i*size:][:c.BufferSize:c.BufferSize])
 	}
 	started := make(chan error)
-	go own(r, min(c.Buffers, maxInFlight), k, started, nil)
+	go own(r, min(max(c.Buffers, c.Depth), maxInFlight), k, started, nil)
 	if err := <-started; err != nil {
 		<-r.done
 		return nil, err
@@ -127,49 +135,97 @@ func (r *Ring) WriteAt(ctx context.Context, fd int, p []byte, off int64) (int, e
 }
 
 func (r *Ring) do(ctx context.Context, write bool, fd int, p []byte, off int64) (int, error) {
-	if ctx.Err() != nil {
-		return 0, context.Cause(ctx)
-	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	addr := uintptr(unsafe.Pointer(unsafe.SliceData(p)))
-	if base := uintptr(unsafe.Pointer(&r.mem[0])); addr < base || addr+uintptr(len(p)) > base+uintptr(len(r.mem)) {
-		return 0, errForeign
-	}
-	q := &request{
-		write: write, fd: int32(fd), addr: uint64(addr), off: uint64(off),
-		// The kernel moves no more than this in one operation (read(2), NOTES).
-		len:  uint32(min(len(p), 0x7ffff000)),
-		done: make(chan struct{}), slot: -1,
-	}
-	if err := r.push(q); err != nil {
-		return 0, err
-	}
-	select {
-	case <-q.done:
-	case <-ctx.Done():
-		// If the ring has gone in the meantime, its end has completed q.
-		_ = r.push(&request{cancel: q})
-		<-q.done
-		if errors.Is(q.err, unix.ECANCELED) {
-			return 0, context.Cause(ctx)
-		}
-	}
-	return q.n, q.err
+	ops := [1]Op{{Write: write, FD: fd, P: p, Off: off}}
+	r.Do(ctx, ops[:])
+	return ops[0].N, ops[0].Err
 }
 
-// push hands a request to the owner, and wakes it only if it sleeps: each wake-up is a system call here and two there.
-func (r *Ring) push(q *request) error {
+// Op is one operation of [Ring.Do]. N and Err are what [Ring.ReadAt] or [Ring.WriteAt] would have returned.
+type Op struct {
+	Write bool
+	FD    int
+	P     []byte
+	Off   int64
+
+	N   int
+	Err error
+}
+
+// Do does all ops, in no order, and returns when the last is done: many cost one wake-up of the ring and one of the
+// caller.
+func (r *Ring) Do(ctx context.Context, ops []Op) {
+	all := make([]*request, len(ops))
+	g := &group{done: make(chan struct{})}
+	var asked []*request
+	for i := range ops {
+		if all[i], ops[i].Err = r.request(ctx, &ops[i]); all[i] != nil {
+			all[i].group = g
+			asked = append(asked, all[i])
+		}
+	}
+	if len(asked) == 0 {
+		return
+	}
+	g.left.Store(int64(len(asked)))
+	if err := r.push(asked...); err != nil {
+		for i := range ops {
+			if all[i] != nil {
+				ops[i].Err = err
+			}
+		}
+		return
+	}
+	select {
+	case <-g.done:
+	case <-ctx.Done():
+		for _, q := range asked {
+			// If the ring has gone in the meantime, its end has completed q.
+			_ = r.push(&request{cancel: q})
+		}
+		<-g.done
+	}
+	for i, q := range all {
+		if q == nil {
+			continue
+		}
+		ops[i].N, ops[i].Err = q.n, q.err
+		if ctx.Err() != nil && errors.Is(q.err, unix.ECANCELED) {
+			ops[i].Err = context.Cause(ctx)
+		}
+	}
+}
+
+// request returns what to ask the kernel for op, or nil if there is nothing to ask.
+func (r *Ring) request(ctx context.Context, op *Op) (*request, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if len(op.P) == 0 {
+		return nil, nil
+	}
+	addr := uintptr(unsafe.Pointer(unsafe.SliceData(op.P)))
+	if base := uintptr(unsafe.Pointer(&r.mem[0])); addr < base || addr+uintptr(len(op.P)) > base+uintptr(len(r.mem)) {
+		return nil, errForeign
+	}
+	return &request{
+		write: op.Write, fd: int32(op.FD), addr: uint64(addr), off: uint64(op.Off),
+		// The kernel moves no more than this in one operation (read(2), NOTES).
+		len:  uint32(min(len(op.P), 0x7ffff000)),
+		slot: -1,
+	}, nil
+}
+
+// push hands requests to the owner, and wakes it only if it sleeps: each wake-up is a system call here and two there.
+func (r *Ring) push(all ...*request) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
 		return r.err
 	}
-	if r.closing && q.cancel == nil {
+	if r.closing && all[0].cancel == nil {
 		return ErrClosed
 	}
-	r.queue = append(r.queue, q)
+	r.queue = append(r.queue, all...)
 	r.wake()
 	return nil
 }

@@ -1,0 +1,298 @@
+package copy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+const (
+	batchLen  = 16      // files that are copied together
+	probeSize = 4 * kib // bytes read of a file that says it is empty
+)
+
+// copyEntries is the job that copies a few entries of a directory.
+func (n *node) copyEntries(ctx context.Context, entries []fs.DirEntry) error {
+	b := newBatch(n.tree.run)
+	defer b.close()
+	for _, e := range entries {
+		if ctx.Err() != nil {
+			return cancelled(ctx)
+		}
+		if n.leftOut(e.Name(), false) {
+			continue
+		}
+		var err error
+		if e.Type().IsRegular() {
+			err = n.copyFile(ctx, b, e.Name())
+		} else {
+			err = n.copyEntry(ctx, e.Name())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	return n.release(ctx)
+}
+
+// batch copies small files together: all are read, then all are written. A mode whose operations are answered by someone
+// else waits twice for many files, not twice for each.
+type batch struct {
+	*run
+	files []*file
+	buf   []byte
+	free  []byte // of buf
+}
+
+func newBatch(r *run) *batch { return &batch{run: r} }
+
+// close gives everything back. Files that are still there are those of a run that was stopped.
+func (b *batch) close() {
+	for _, f := range b.files {
+		f.dropSmall()
+		f.release(false)
+	}
+	if b.buf != nil {
+		b.driver.release(b.buf)
+	}
+}
+
+// add begins f, a file of at most one chunk in whose way is nothing.
+func (b *batch) add(ctx context.Context, f *file) error {
+	if err := b.wait(ctx, f.meta.size); err != nil {
+		return cancelled(ctx)
+	}
+	if b.buf == nil {
+		b.buf = b.driver.buffer()
+		b.free = b.buf
+	}
+	need := int(f.meta.size)
+	if need == 0 {
+		need = probeSize
+	}
+	if need > len(b.free) || len(b.files) == batchLen {
+		if err := b.flush(ctx); err != nil {
+			return err
+		}
+	}
+	ok, err := f.createSmall()
+	if err != nil {
+		return f.end(ctx, err)
+	}
+	if !ok {
+		f.byPart()
+		return nil
+	}
+	f.piece, b.free = b.free[:need:need], b.free[need:]
+	b.files = append(b.files, f)
+	if b.Rate != nil || b.IOPS != nil {
+		return b.flush(ctx) // what was waited for is not kept waiting
+	}
+	return nil
+}
+
+// flush copies the files of the batch and ends them.
+func (b *batch) flush(ctx context.Context) error {
+	if len(b.files) == 0 {
+		return nil
+	}
+	op := b.Progress.Begin()
+	errs := make([]error, len(b.files))
+	for i, f := range b.files {
+		errs[i] = f.beginSmall()
+	}
+	b.move(ctx, errs, false)
+	b.move(ctx, errs, true)
+	for i, f := range b.files {
+		if errs[i] == nil {
+			errs[i] = f.finishSmall(ctx)
+		}
+	}
+	op.End()
+	files := b.files
+	b.files, b.free = b.files[len(b.files):], b.buf
+	for i, f := range files {
+		if err := f.endSmall(ctx, errs[i]); err != nil {
+			b.files = files[i+1:]
+			return err
+		}
+	}
+	b.files = nil
+	return nil
+}
+
+// move reads or writes the data of all files that have some to be moved together.
+func (b *batch) move(ctx context.Context, errs []error, write bool) {
+	var of []int
+	var all []transfer
+	for i, f := range b.files {
+		if errs[i] != nil || !f.together {
+			continue
+		}
+		t := transfer{f: f.in, p: f.piece}
+		if write {
+			t.f = f.out
+		}
+		of, all = append(of, i), append(all, t)
+	}
+	switch {
+	case write && b.Sparse == SparseAlways:
+		// By pieces, when their turn comes: nothing of them is written yet.
+	case write:
+		b.driver.pwrites(ctx, all)
+	default:
+		b.driver.preads(ctx, all)
+	}
+	for k, t := range all {
+		f := b.files[of[k]]
+		if write {
+			errs[of[k]] = f.written(ctx, t)
+		} else {
+			errs[of[k]] = f.read(ctx, t)
+		}
+	}
+}
+
+// read looks at the outcome of a read, and reads what is missing.
+func (f *file) read(ctx context.Context, t transfer) error {
+	if t.err != nil && !again(ctx, t.err) {
+		return fmt.Errorf("cannot read %s: %w", f.from.shown, t.err)
+	}
+	n := t.n
+	if n < len(t.p) {
+		more, err := readFull(ctx, f.driver, f.in, t.p[n:], t.off+int64(n))
+		if err != nil {
+			return fmt.Errorf("cannot read %s: %w", f.from.shown, err)
+		}
+		n += more
+	}
+	if f.meta.size == 0 {
+		// Files of /proc say that they are empty and are not.
+		f.together, f.streams = false, n > 0
+		return nil
+	}
+	if n < len(t.p) {
+		return &ChangedError{f.from.shown}
+	}
+	return nil
+}
+
+// written looks at the outcome of a write, and writes what is missing.
+func (f *file) written(ctx context.Context, t transfer) error {
+	if t.err != nil && !again(ctx, t.err) {
+		return f.writeError(t.err)
+	}
+	if t.n < len(t.p) {
+		if err := f.writePart(ctx, t.p[t.n:], t.off+int64(t.n)); err != nil {
+			return err
+		}
+	}
+	f.Progress.AddBytes(int64(len(t.p)))
+	return nil
+}
+
+// createSmall opens the destination of f: under its name where nobody looks, otherwise without a name. It returns false
+// if f has to go through a part file.
+func (f *file) createSmall() (bool, error) {
+	var err error
+	if f.node.hidden {
+		f.out, err = f.to.dir.create(f.to.name, permBits(f.meta.mode.Perm()))
+	} else {
+		f.out, err = f.to.dir.createNameless(0o600)
+	}
+	switch {
+	case err == nil:
+		return true, nil
+	case f.node.hidden && errors.Is(err, fs.ErrExist):
+		return false, f.collides()
+	case f.node.hidden && outOfSpace(err):
+		return false, f.writeError(err)
+	case f.node.hidden:
+		return false, fmt.Errorf("cannot create %s: %w", f.to.shown, err)
+	}
+	return false, nil // not every file system has such files; and openPart says what else is wrong
+}
+
+// beginSmall decides how the data of f moves.
+func (f *file) beginSmall() error {
+	f.begun = true
+	shared, err := f.share(f.out)
+	if err != nil || shared {
+		return err
+	}
+	if err := f.node.tree.room.take(f, f.meta.size); err != nil {
+		return err
+	}
+	if f.meta.size > 0 {
+		if err = f.findExtents(); err != nil {
+			return err
+		}
+		f.together = len(f.extents) == 1 && f.extents[0] == extent{0, f.meta.size}
+		f.holes = !f.together
+		return nil
+	}
+	f.together = true
+	return nil
+}
+
+// finishSmall moves what did not move together, and brings the metadata and the name.
+func (f *file) finishSmall(ctx context.Context) error {
+	var err error
+	switch {
+	case f.streams:
+		err = f.stream(ctx, f.writePart)
+	case f.holes:
+		err = f.moveExtents(ctx)
+	}
+	if err == nil && f.Sparse == SparseAlways && f.meta.size > 0 {
+		err = f.out.Truncate(f.meta.size) // the last block may be a hole
+	}
+	if err == nil {
+		err = f.settle(ctx)
+	}
+	if err == nil && !f.node.hidden {
+		// Someone may be faster, and is to be replaced or kept. Or there is no /proc.
+		f.unnamed = f.to.dir.nameFile(f.out, f.to.name) != nil
+	}
+	return err
+}
+
+// moveExtents copies a small file that has holes.
+func (f *file) moveExtents(ctx context.Context) error {
+	for _, e := range f.extents {
+		if err := f.move(ctx, f.piece, chunk{e.off, e.end - e.off}); err != nil {
+			return err
+		}
+	}
+	if err := f.out.Truncate(f.meta.size); err != nil {
+		return f.roomError(because(err))
+	}
+	return nil
+}
+
+// endSmall closes f and ends it.
+func (f *file) endSmall(ctx context.Context, err error) error {
+	if err != nil {
+		f.dropSmall()
+		return f.end(ctx, err)
+	}
+	_ = f.out.Close()
+	f.out = nil
+	if f.unnamed {
+		f.byPart()
+		return nil
+	}
+	return f.end(ctx, nil)
+}
+
+// dropSmall closes what was begun, and removes it if it has a name.
+func (f *file) dropSmall() {
+	_ = f.out.Close()
+	if f.node.hidden {
+		_ = f.to.dir.remove(f.to.name)
+	}
+}

@@ -1,0 +1,62 @@
+package copy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// oPath opens a directory only to find things in it.
+const oPath = unix.O_PATH
+
+// renameIn renames within the directory at. With keep set it fails if there is an entry of the new name.
+func renameIn(at int, from, to string, keep bool) error {
+	if keep {
+		err := unix.Renameat2(at, from, at, to, unix.RENAME_NOREPLACE)
+		// Not every file system can tell (renameat2(2)).
+		if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
+			return err
+		}
+	}
+	return unix.Renameat(at, from, at, to)
+}
+
+// createNameless makes a file without a name, which goes when it is closed unless [dir.name] gives it one.
+func (d *dir) createNameless(perm uint32) (*os.File, error) {
+	fd, err := openat(d.fd(), ".", unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, perm)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "."), nil
+}
+
+// name gives a file of createNameless its name, which must be free.
+func (d *dir) nameFile(f *os.File, name string) error {
+	return unix.Linkat(unix.AT_FDCWD, fdPath(f), d.fd(), name, unix.AT_SYMLINK_FOLLOW)
+}
+
+// fdPath is a path that leads to an open file.
+func fdPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
+
+// setTimes sets the times of an open file.
+func setTimes(f *os.File, m meta) error {
+	err := unix.UtimesNanoAt(int(f.Fd()), "", timespecs(m), unix.AT_EMPTY_PATH) // Linux 5.8
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
+		err = unix.UtimesNanoAt(unix.AT_FDCWD, fdPath(f), timespecs(m), 0)
+	}
+	return err
+}
+
+// mknod makes the fifo, socket or device that m is.
+func (d *dir) mknod(name string, m meta) error {
+	kind, dev := nodeOf(m.mode)
+	if !dev {
+		return unix.Mknodat(d.fd(), name, kind|0o600, 0)
+	}
+	return unix.Mknodat(d.fd(), name, kind|0o600, int(m.rdev))
+}
+
+// pathOf is a path that leads to an entry of d itself, for calls that know no descriptors.
+func (d *dir) pathOf(name string) string { return fdPath(d.f) + "/" + name }

@@ -1,0 +1,194 @@
+package copy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// growth is a new directory under the name of a part, beside its place, where nobody looks at it: the files in it can
+// have their final names at once, and one rename shows all of them. A note beside it says whose it is.
+type growth struct {
+	dir  *dir // it lies in
+	name string
+	note *os.File
+}
+
+// noteName is the name of the note of a growing directory.
+func noteName(part string) string { return strings.TrimSuffix(part, partSuffix) + journalSuffix }
+
+// noteOf says what an earlier run must have copied, and when, for what it left to be of use: the same directory, in this
+// boot of the machine, because another one may have lost the data of what seems complete.
+func noteOf(src meta) string {
+	return fmt.Sprintf("pace tree 1\n%s\n%d %d\n", bootID(), src.dev, src.ino)
+}
+
+// grow makes the directory n.to under its part name, or takes over what an earlier run has left of it.
+func (n *node) grow() error {
+	n.made, n.hidden = true, true
+	g := &growth{dir: n.to.dir, name: partName(n.to.name, false)}
+	d, old, err := openOrMake(g.dir, g.name)
+	if isNameTooLong(err) {
+		g.name = partName(n.to.name, true)
+		d, old, err = openOrMake(g.dir, g.name)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot create directory %s: %w", n.to.shown, because(err))
+	}
+	n.dst, n.atName = d, g.name
+	if err := n.take(g, old); err != nil {
+		_ = d.close()
+		n.dst = nil
+		if g.note != nil {
+			_ = g.note.Close()
+		}
+		return err
+	}
+	n.grown = g
+	return nil
+}
+
+// openOrMake opens the directory name, made if it is not there. old says that it was.
+func openOrMake(d *dir, name string) (sub *dir, old bool, err error) {
+	if err = d.mkdir(name); errors.Is(err, fs.ErrExist) {
+		old, err = true, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if sub, err = d.sub(name); old && errors.Is(err, fs.ErrPermission) {
+		if d.chmod(name, 0o700) == nil {
+			sub, err = d.sub(name)
+		}
+	}
+	return sub, old, err
+}
+
+// take locks the part directory, and looks at what it is.
+func (n *node) take(g *growth, old bool) error {
+	part := beside(n.to.shown, g.name)
+	switch ok, err := n.dst.lock(); {
+	case err != nil:
+		return fmt.Errorf("cannot lock %s: %w", part, err)
+	case !ok:
+		return &LockedError{Dest: n.to.shown, Part: part}
+	}
+	m, err := n.dst.meta()
+	if err == nil && !ownedByUs(m) {
+		err = fmt.Errorf("%s is not a part directory of this user; remove it", part)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot create directory %s: %w", n.to.shown, err)
+	}
+	if err := n.dst.f.Chmod(0o700); err != nil {
+		return fmt.Errorf("cannot create directory %s: %w", n.to.shown, because(err))
+	}
+	if g.note, err = openOwn(n.to.dir.pathOf(noteName(g.name))); err != nil {
+		return err
+	}
+	text := noteOf(n.meta)
+	if old {
+		if err := n.takeOver(g, text); err != nil {
+			return err
+		}
+	}
+	_, err = g.note.WriteAt([]byte(text), 0)
+	return err
+}
+
+// takeOver decides about what an earlier run has left.
+func (n *node) takeOver(g *growth, text string) error {
+	buf := make([]byte, len(text)+1)
+	count, _ := g.note.ReadAt(buf, 0)
+	switch {
+	case n.tree.NoResume:
+		n.tree.Log.Info("starting over", "item", n.to.shown, "reason", "--no-resume")
+	case string(buf[:count]) == text:
+		n.resumed = true
+		n.tree.Log.Warn("resuming", "item", n.to.shown)
+		return nil
+	default:
+		n.tree.Log.Warn("starting over", "item", n.to.shown, "reason", "what is there is of another source or boot")
+	}
+	return n.dst.clear()
+}
+
+func (g *growth) commit(to place) error {
+	if err := g.dir.rename(g.name, to.name, true); err != nil {
+		return fmt.Errorf("cannot create directory %s: %w", to.shown, err)
+	}
+	_ = g.dir.remove(noteName(g.name)) // a note without its directory says nothing
+	return nil
+}
+
+func (g *growth) close() { _ = g.note.Close() }
+
+// clear removes all that is in d.
+func (d *dir) clear() error {
+	return d.each(func(name string, isDir bool) error { return d.removeAll(name, isDir) })
+}
+
+// removeAll removes an entry, and all that is in it if it is a directory. Links are not followed.
+func (d *dir) removeAll(name string, isDir bool) error {
+	if !isDir {
+		return d.remove(name)
+	}
+	sub, err := d.sub(name)
+	if err != nil {
+		if d.chmod(name, 0o700) != nil {
+			return err
+		}
+		if sub, err = d.sub(name); err != nil {
+			return err
+		}
+	}
+	_ = sub.f.Chmod(0o700) // it may be one that was finished, and not ours to write
+	err = sub.clear()
+	_ = sub.close()
+	if err != nil {
+		return err
+	}
+	return d.rmdir(name)
+}
+
+// each calls f with each entry of d. f may remove it.
+func (d *dir) each(f func(name string, isDir bool) error) error {
+	// A descriptor of its own, so that reading begins at the start.
+	r, err := d.up(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.close() }()
+	for {
+		entries, err := r.f.ReadDir(readAhead)
+		for _, e := range entries {
+			if err := f(e.Name(), e.IsDir()); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// prune removes from a directory that an earlier run has begun what the source has not, or has no more.
+func (n *node) prune(ctx context.Context) error {
+	return n.dst.each(func(name string, isDir bool) error {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		m, err := n.src.lstat(name)
+		if err == nil && !n.leftOut(name, m.mode.IsDir()) || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return n.dst.removeAll(name, isDir)
+	})
+}

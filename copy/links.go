@@ -1,0 +1,133 @@
+package copy
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// links are the files of a tree that have several names. The first name that is met is copied, the others are linked to
+// it when it is whole.
+type links struct {
+	mu     sync.Mutex
+	groups map[inode]*linkGroup
+}
+
+type inode struct{ dev, ino uint64 }
+
+// linkGroup is one such file. Its names are all in the tree, or it stays in memory until the end.
+type linkGroup struct {
+	all *links
+	key inode
+
+	mu      sync.Mutex
+	left    uint64  // names not met yet
+	busy    bool    // the first name is being copied
+	node    *node   // where the first name is; nil before it is whole
+	name    string  // of the first
+	waiting []*file // names met meanwhile
+}
+
+func (l *links) init() { l.groups = map[inode]*linkGroup{} }
+
+// of returns the group of a file, of which one more name was met.
+func (l *links) of(m meta) *linkGroup {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := inode{m.dev, m.ino}
+	g := l.groups[key]
+	if g == nil {
+		g = &linkGroup{all: l, key: key, left: m.nlink}
+		l.groups[key] = g
+	}
+	if g.left--; g.left == 0 {
+		delete(l.groups, key)
+	}
+	return g
+}
+
+// copy copies f if it is the first of its names, and otherwise links it now or later.
+func (g *linkGroup) copy(ctx context.Context, b *batch, f *file) error {
+	g.mu.Lock()
+	switch {
+	case g.node != nil:
+		g.mu.Unlock()
+		return g.linkFile(ctx, f)
+	case g.busy:
+		_ = f.in.Close()
+		f.in = nil
+		g.waiting = append(g.waiting, f)
+		g.mu.Unlock()
+		return nil
+	}
+	g.busy = true
+	g.mu.Unlock()
+	f.first = true
+	return f.startInTree(ctx, b)
+}
+
+// settle is called when the first name is whole, or will not be. Those that wait go on.
+func (g *linkGroup) settle(f *file, whole bool) {
+	if !f.first {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.busy = false
+	if whole {
+		g.node, g.name = f.node, f.to.name
+	}
+	for _, w := range g.waiting {
+		f.engine.later(func(ctx context.Context) error { return g.again(ctx, w) })
+	}
+	g.waiting = nil
+}
+
+// again begins a name that has waited. If the first one failed, it is the first now.
+func (g *linkGroup) again(ctx context.Context, f *file) error {
+	if err := f.openInTree(); err != nil {
+		return f.end(ctx, err)
+	}
+	b := newBatch(f.run)
+	defer b.close()
+	if err := g.copy(ctx, b, f); err != nil {
+		return err
+	}
+	return b.flush(ctx)
+}
+
+// linkFile makes f another name of the first, and ends it.
+func (g *linkGroup) linkFile(ctx context.Context, f *file) error {
+	f.Progress.Grow(0, -f.meta.size)
+	var err error
+	f.skip, err = f.placeEntry(f.to, f.meta, f.from.shown, g.link)
+	return f.end(ctx, err)
+}
+
+// link makes to a name of the group.
+func (g *linkGroup) link(to place) error {
+	d, err := g.node.reopen()
+	if err == nil {
+		err = to.dir.link(place{dir: d, name: g.name}, to.name)
+		_ = d.close()
+	}
+	if err != nil {
+		return fmt.Errorf("cannot link %s to %s: %w", to.shown, g.node.into(g.name).shown, err)
+	}
+	return nil
+}
+
+// reopen opens the directory n in the destination once more. It may have been closed, and have another name now.
+func (n *node) reopen() (*dir, error) {
+	if n.parent == nil {
+		return n.dst.up(".")
+	}
+	above, err := n.parent.reopen()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = above.close() }()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return above.sub(n.atName)
+}

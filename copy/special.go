@@ -1,0 +1,112 @@
+package copy
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// copySpecial copies a symlink as such, or makes a fifo, socket or device like the one in the source. skipped says that
+// what has its name stays.
+func (n *node) copySpecial(name string) (skipped bool, err error) {
+	from, to := n.from(name), n.into(name)
+	m, err := n.src.lstat(name)
+	if err != nil {
+		return false, fmt.Errorf("cannot read %s: %w", from.shown, err)
+	}
+	if m.mode.IsRegular() || m.mode.IsDir() {
+		return false, &ChangedError{from.shown}
+	}
+	if !n.tree.Archive || m.nlink < 2 {
+		return n.tree.makeSpecial(from, to, m)
+	}
+	group := n.tree.links.of(m)
+	group.mu.Lock()
+	defer group.mu.Unlock()
+	if group.node != nil {
+		return n.tree.placeEntry(to, m, from.shown, group.link)
+	}
+	skipped, err = n.tree.makeSpecial(from, to, m)
+	if err == nil && !skipped {
+		group.node, group.name = n, name
+	}
+	return skipped, err
+}
+
+// makeSpecial makes to like from, of which m tells.
+func (r *run) makeSpecial(from, to place, m meta) (skipped bool, err error) {
+	target := ""
+	if m.mode&fs.ModeSymlink != 0 {
+		if target, err = from.dir.readlink(from.name); err != nil {
+			return false, fmt.Errorf("cannot read %s: %w", from.shown, err)
+		}
+	}
+	create := func(at place) error {
+		if m.mode&fs.ModeSymlink != 0 {
+			return at.dir.symlink(target, at.name)
+		}
+		return at.dir.mknod(at.name, m)
+	}
+	return r.placeEntry(to, m, from.shown, func(at place) error {
+		if err := create(at); err != nil {
+			return fmt.Errorf("cannot create the %s %s: %w", kind(m.mode), to.shown, err)
+		}
+		return r.keepSpecial(from, at, m)
+	})
+}
+
+// placeEntry makes an entry of to, at once if its name is free, otherwise beside it and then in its place.
+func (r *run) placeEntry(to place, m meta, from string, create func(at place) error) (skipped bool, err error) {
+	err = create(to)
+	if !errors.Is(err, fs.ErrExist) {
+		return false, err
+	}
+	now, err := to.dir.lstat(to.name)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("cannot create %s: %w", to.shown, err)
+	case sameFile(now, m):
+		return false, usagef("%s and %s are the same file", from, to.shown)
+	case now.mode.IsDir():
+		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", to.shown, from)
+	case r.stays(now, m):
+		return true, nil
+	}
+	at := place{to.dir, partName(to.name, true), to.shown}
+	_ = to.dir.remove(at.name) // of a run that was killed
+	if err = create(at); err == nil {
+		if err = to.dir.rename(at.name, to.name, false); err != nil {
+			err = fmt.Errorf("cannot create %s: %w", to.shown, err)
+		}
+	}
+	// Also after a rename: it leaves both names if they are links to one file (rename(2)).
+	_ = to.dir.remove(at.name)
+	return false, err
+}
+
+// keepSpecial gives to, which is not to be opened, what m and from say. A symlink has no mode.
+func (r *run) keepSpecial(from, to place, m meta) error {
+	mode := m.perm()
+	if r.Archive {
+		now, err := to.dir.lstat(to.name)
+		if err != nil {
+			return fmt.Errorf("cannot keep the owner of %s: %w", from.shown, err)
+		}
+		owned := r.keepOwner(from.shown, now, m, func(uid, gid int) error { return to.dir.lchown(to.name, uid, gid) })
+		if owned {
+			mode = m.mode & allBits
+		}
+		r.keepEntryAttributes(to, from)
+	}
+	if m.mode&fs.ModeSymlink == 0 {
+		if err := to.dir.chmod(to.name, permBits(mode)); err != nil {
+			if err := r.notKept("mode", from.shown, err); err != nil {
+				return err
+			}
+		}
+	}
+	if err := to.dir.times(to.name, m); err != nil {
+		return r.notKept("times", from.shown, err)
+	}
+	return nil
+}

@@ -1,0 +1,267 @@
+package copy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+)
+
+// tree is one folder to copy with all that is in it.
+type tree struct {
+	*run
+	src, dst string // as the user knows them
+	root     *node
+	noClone  atomic.Bool // the file system has turned out not to share data
+	links    links
+	only     *only // nil for all
+
+	room room
+}
+
+// node is a directory of a tree. It is done when everything in it is.
+type node struct {
+	tree     *tree
+	parent   *node
+	name     string // in its parent
+	rel      string // from the root, with slashes; "" for the root
+	src, dst *dir
+	meta     meta
+	made     bool    // it was not there before
+	grown    *growth // it grows under another name
+	hidden   bool    // it, or a directory above it, grows under another name
+	resumed  bool    // an earlier run has begun it
+	unseen   bool    // the source could not be listed to its end
+	to       place   // where it is in its parent; the root's folder is not a node
+
+	holds atomic.Int64
+
+	mu     sync.Mutex
+	atName string // the name that it has now
+}
+
+func (n *node) shown(root, name string) string {
+	switch {
+	case n.rel == "" && name == "":
+		return root
+	case n.rel == "":
+		return within(root, name)
+	case name == "":
+		return within(root, n.rel)
+	}
+	return within(root, n.rel) + "/" + name
+}
+
+func (n *node) from(name string) place { return place{n.src, name, n.shown(n.tree.src, name)} }
+func (n *node) into(name string) place { return place{n.dst, name, n.shown(n.tree.dst, name)} }
+
+func (n *node) relOf(name string) string {
+	if n.rel == "" {
+		return name
+	}
+	return n.rel + "/" + name
+}
+
+// hold keeps the node from being done until release was called once more.
+func (n *node) hold() { n.holds.Add(1) }
+
+// release lets go of a node and, when nobody holds it, completes it: after all that is in it, and before its parent. The
+// error is one that ends the run.
+func (n *node) release(ctx context.Context) error {
+	for ; n != nil && n.holds.Add(-1) == 0; n = n.parent {
+		if err := ctx.Err(); err != nil {
+			return cancelled(ctx)
+		}
+		n.tree.live.remove(n)
+		err := n.complete(ctx)
+		n.close()
+		if err != nil {
+			if err := n.tree.failed(ctx, n.shown(n.tree.src, ""), err, true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (n *node) close() {
+	_ = n.src.close()
+	if n.dst != nil {
+		_ = n.dst.close()
+	}
+	if n.grown != nil {
+		n.grown.close()
+	}
+	if n.parent == nil {
+		_ = n.to.dir.close()
+	}
+}
+
+func (n *node) abandon() { n.close() }
+
+// complete gives a directory its mode and times, which the entries made in it would have changed, and its name.
+func (n *node) complete(ctx context.Context) error {
+	if n.resumed && !n.unseen {
+		if err := n.prune(ctx); err != nil {
+			return err
+		}
+	}
+	if n.tree.Delete && !n.made && n.dst != nil {
+		if err := n.deleteExtra(ctx); err != nil {
+			return err
+		}
+	}
+	if n.made {
+		n.tree.tell(n.shown(n.tree.src, ""), n.shown(n.tree.dst, ""))
+	}
+	if n.tree.DryRun {
+		return nil
+	}
+	if n.made || n.tree.Archive {
+		if err := n.tree.keep(n.dst.f, n.src.f, n.shown(n.tree.src, ""), n.meta); err != nil {
+			return err
+		}
+	}
+	if n.tree.Fsync {
+		if err := n.dst.sync(n.shown(n.tree.dst, "")); err != nil {
+			return err
+		}
+	}
+	if n.grown == nil {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.grown.commit(n.to); err != nil {
+		return err
+	}
+	n.atName = n.to.name
+	if n.tree.Fsync {
+		return n.to.dir.sync(n.to.shown)
+	}
+	return nil
+}
+
+// openTree makes the root of a tree. its is set for the contents of src: they go into dst itself.
+func (r *run) openTree(it item) (*node, error) {
+	t := &tree{run: r, src: it.src, dst: trimSlashes(it.dst)}
+	t.links.init()
+	src, err := openDir(it.src)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", it.src, because(err))
+	}
+	n := &node{tree: t, src: src}
+	if err := n.openRoot(it); err != nil {
+		_ = src.close()
+		return nil, err
+	}
+	t.root = n
+	if n.dst != nil {
+		t.room = roomOf(n.dst)
+	}
+	err = t.choose()
+	if err == nil {
+		err = n.checkDelete()
+	}
+	if err != nil {
+		n.close()
+		return nil, err
+	}
+	n.holds.Store(1)
+	r.live.add(n)
+	return n, nil
+}
+
+// openRoot opens or makes the destination of the root.
+func (n *node) openRoot(it item) error {
+	var err error
+	if n.meta, err = n.src.meta(); err != nil {
+		return fmt.Errorf("cannot read %s: %w", it.src, because(err))
+	}
+	if n.dst, err = n.existing(it); err != nil {
+		return err
+	}
+	if n.dst != nil {
+		n.to = place{shown: n.tree.dst}
+		if n.to.dir, err = openDir(n.tree.dst); err != nil {
+			_ = n.dst.close()
+			return err
+		}
+	} else {
+		if n.to, err = openParent(n.tree.dst); err != nil {
+			return fmt.Errorf("cannot create directory %s: %w", n.tree.dst, because(err))
+		}
+	}
+	err = n.tree.outside(n.to.dir, n.meta)
+	if err == nil && n.dst == nil {
+		if n.tree.DryRun {
+			err = n.dryGrow()
+		} else {
+			err = n.grow()
+		}
+	}
+	if err != nil {
+		_ = n.to.dir.close()
+		if n.dst != nil {
+			_ = n.dst.close()
+		}
+	}
+	return err
+}
+
+// existing opens the destination if it is there, or returns nil.
+func (n *node) existing(it item) (*dir, error) {
+	m, err := statPath(it.dst, it.merge)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("cannot create directory %s: %w", it.dst, because(err))
+	case !m.mode.IsDir():
+		return nil, fmt.Errorf("cannot overwrite non-directory %s with directory %s", it.dst, it.src)
+	case sameFile(m, n.meta):
+		return nil, usagef("%s and %s are the same directory", it.src, it.dst)
+	}
+	d, err := openDir(it.dst)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write to directory %s: %w", it.dst, because(err))
+	}
+	return d, nil
+}
+
+// outside returns an error if dst is in the directory src: the copy would copy itself, without end.
+func (t *tree) outside(dst *dir, src meta) error {
+	at, err := dst.up(".")
+	for err == nil {
+		var m, above meta
+		if m, err = at.meta(); err != nil {
+			break
+		}
+		if sameFile(m, src) {
+			_ = at.close()
+			return usagef("cannot copy the directory %s into itself, %s", t.src, t.dst)
+		}
+		var next *dir
+		if next, err = at.up(".."); err != nil {
+			break
+		}
+		_ = at.close()
+		if above, err = next.meta(); err == nil && sameFile(above, m) {
+			return next.close()
+		}
+		at = next
+	}
+	if at != nil {
+		_ = at.close()
+	}
+	return nil // what cannot be looked at is not a folder that we read
+}
+
+func trimSlashes(path string) string {
+	for len(path) > 1 && path[len(path)-1] == '/' {
+		path = path[:len(path)-1]
+	}
+	return path
+}
