@@ -63,7 +63,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"copy", "-t", "d", "-T", "a"}, "pace copy: -t and -T exclude each other; see pace copy --help"},
 		{[]string{"copy", "--chunksize", "1"}, "pace copy: unknown flag --chunksize; did you mean --chunk-size?"},
 		{[]string{"copy", "--work", "1"}, "pace copy: unknown flag --work; did you mean --workers?"},
-		{[]string{"copy", "-rate", "1"}, "pace copy: unknown flag -rate; did you mean --rate?"},
+		{[]string{"copy", "-chunk-size", "1"}, "pace copy: unknown flag -chunk-size; did you mean --chunk-size?"},
 		{[]string{"copy", "--zzz"}, "pace copy: unknown flag --zzz; see pace copy --help"},
 		{[]string{"copy", "-5"},
 			"pace copy: unknown flag -5; see pace copy --help, or put -- before a name that begins with a dash"},

@@ -16,6 +16,9 @@ import (
 
 const compareName = "compare"
 
+// comparedTools are the commands that compare takes.
+var comparedTools = []string{"copy", "crawl", "verify"}
+
 // compareFlags is what the command line of compare says.
 type compareFlags struct {
 	std    streams
@@ -48,10 +51,11 @@ func compareCommand(std streams) *cli.Command {
 	f := &compareFlags{std: std}
 	const how, show = "How often, and what", "What is shown"
 	return &cli.Command{
-		Name:      compareName,
-		HideHelp:  true,
-		Usage:     "do the same work in each mode and say which is fastest",
-		UsageText: "pace compare [flags] -- copy [flags] SRC DST\npace compare [flags] -- crawl [flags] URL...",
+		Name:     compareName,
+		HideHelp: true,
+		Usage:    "do the same work in each mode and say which is fastest",
+		UsageText: "pace compare [flags] -- copy [flags] SRC DST\npace compare [flags] -- crawl [flags] URL...\n" +
+			"pace compare [flags] -- verify [flags] SRC DST",
 		Description: `
 Runs the command after -- once in each mode, again and again, each run a process
 of its own, and prints the medians with a verdict. A copy goes to fresh names
@@ -60,7 +64,8 @@ The records of a crawl are thrown away.
 
 Examples:
   pace compare -- copy big.iso /mnt/backup/big.iso
-  pace compare --runs 3 --modes sequential,async -- crawl --depth 0 URL...`,
+  pace compare --runs 3 --modes sequential,async -- crawl --depth 0 URL...
+  pace compare -- verify --hash sha256 big.iso /mnt/backup/big.iso`,
 		Flags: []cli.Flag{
 			valueFlag(how, "runs", "measure each mode `N` times", into(&f.runs, countKind(1, 1000, "5"), "5")),
 			valueFlag(how, "warmup", "first run each mode `N` times without measuring",
@@ -85,7 +90,7 @@ type compared struct {
 	tool     string
 	flags    []string
 	operands []string
-	dest     string // where a copy was asked to go; empty for a crawl
+	dest     string // where a copy was asked to go; empty for the others
 }
 
 // work checks the command after "--" before anything runs.
@@ -93,8 +98,8 @@ func (f *compareFlags) work(args []string) (compared, error) {
 	if len(args) == 0 {
 		return compared{}, operandsError(compareName, "no command after --")
 	}
-	if args[0] != "copy" && args[0] != "crawl" {
-		return compared{}, usagef(compareName, "%q: cannot be compared; use copy or crawl", args[0])
+	if !slices.Contains(comparedTools, args[0]) {
+		return compared{}, usagef(compareName, "%q: cannot be compared; use %s", args[0], orList(comparedTools))
 	}
 	a, err := parseArgs(newApp(f.std), args)
 	if err != nil {
@@ -114,6 +119,9 @@ func (f *compareFlags) work(args []string) (compared, error) {
 		}
 		if name == "--input" && value == "-" {
 			return compared{}, usagef(compareName, "--input - can be read only once; put the URLs into a file")
+		}
+		if name == "--manifest" {
+			return compared{}, usagef(compareName, "--manifest is not compared: give verify a SRC and a DST")
 		}
 	}
 	w := compared{tool: args[0], flags: a.flags, operands: a.operands}

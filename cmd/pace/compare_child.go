@@ -68,9 +68,10 @@ func (c *child) args(mode limiter.Mode, reportPath string) []string {
 	args := append([]string{c.tool}, c.flags...)
 	args = append(args, "--mode="+mode.String(), "--report="+reportPath, "--progress=never", "--quiet")
 	operands := c.operands
-	if c.dest != "" {
+	switch c.tool {
+	case "copy":
 		operands = append(operands[:len(operands):len(operands)], c.copyName())
-	} else {
+	case "crawl":
 		args = append(args, "--output="+os.DevNull)
 	}
 	return append(append(args, "--"), operands...)

@@ -168,15 +168,15 @@ func factorText(f float64) string { return fmt.Sprintf("%.2f", f) }
 func (c comparison) print(w io.Writer) error {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	perUnit := "pages/s"
-	if c.Tool == "copy" {
-		perUnit = "throughput"
+	perUnit := "throughput"
+	if c.Tool == "crawl" {
+		perUnit = "pages/s"
 	}
 	_, _ = fmt.Fprintf(t, "mode\tmedian\t× %s\t%s\tCPU\twait\tthreads\t\n", c.Modes[0].Mode, perUnit)
 	for _, m := range c.Modes {
-		through := countText(m.ItemsPerSecond)
-		if c.Tool == "copy" {
-			through = inBytes.perSecond(m.BytesPerSecond)
+		through := inBytes.perSecond(m.BytesPerSecond)
+		if c.Tool == "crawl" {
+			through = countText(m.ItemsPerSecond)
 		}
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t\n", m.Mode, secondsText(m.WallSeconds.Median),
 			factorText(m.Speedup), through, percentText(m.CPUShare), percentText(m.WaitShare), m.OSThreadsPeak)
