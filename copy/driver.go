@@ -13,11 +13,15 @@ type driver interface {
 	buffer() []byte
 	release([]byte)
 	// pread and pwrite are the system calls of these names: they may move less than p holds, and may be interrupted.
-	// p is a part of a buffer that was lent.
+	// p is a part of a buffer that was lent. Once ctx is cancelled they begin nothing.
 	pread(ctx context.Context, f *os.File, p []byte, off int64) (int, error)
 	pwrite(ctx context.Context, f *os.File, p []byte, off int64) (int, error)
 	close() error
 }
+
+// maxCall is how much of a chunk one system call moves: nobody can stop a longer one within a second. (No system takes
+// more than 2 GiB.)
+const maxCall = 64 * mib
 
 // What a Report calls the backends.
 const (

@@ -23,9 +23,9 @@ func (d ringDriver) release(b []byte) { d.ring.Release(b) }
 func (d ringDriver) close() error     { return d.ring.Close() }
 
 func (d ringDriver) pread(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
-	return d.ring.ReadAt(ctx, int(f.Fd()), p, off)
+	return d.ring.ReadAt(ctx, int(f.Fd()), p[:min(len(p), maxCall)], off)
 }
 
 func (d ringDriver) pwrite(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
-	return d.ring.WriteAt(ctx, int(f.Fd()), p, off)
+	return d.ring.WriteAt(ctx, int(f.Fd()), p[:min(len(p), maxCall)], off)
 }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
-	"time"
 )
 
 // file is one regular file on its way.
@@ -35,7 +34,7 @@ func (f *file) copy(ctx context.Context) error {
 		return f.copyInPlace(ctx)
 	}
 	var err error
-	if f.part, err = openPart(f.path, f.info); err != nil {
+	if f.part, err = openPart(ctx, f.path, f.info); err != nil {
 		return err
 	}
 	if err := f.fillPart(ctx); err != nil {
@@ -111,14 +110,15 @@ func (f *file) share() (bool, error) {
 
 // copyData copies the bytes of the source.
 func (f *file) copyData(ctx context.Context) error {
-	if f.info.Size() == 0 {
-		// Files of /proc say that they are empty and are not.
+	if f.info.Size() == 0 || sizeUnsure(f.info) {
+		// Files of /proc say that they are empty, and those of /sys that they fill a page.
+		f.Progress.Grow(0, -f.info.Size())
 		return f.stream(ctx, f.writePart)
 	}
 	if err := f.findExtents(); err != nil {
 		return err
 	}
-	if err := f.makeRoom(); err != nil {
+	if err := f.makeRoom(ctx); err != nil {
 		return err
 	}
 	return f.copyChunks(ctx)
@@ -142,16 +142,23 @@ func (f *file) dataSize() int64 {
 	return n
 }
 
+// roomSlice bounds what is taken with one call: on tmpfs that is a tenth of a second, and it cannot be cancelled.
+const roomSlice = 256 * mib
+
 // makeRoom takes all space before the first byte is written. Parallel writes that make a file longer would wait for one
 // another; into space that is there they do not, and a full disk is known now.
-func (f *file) makeRoom() error {
+func (f *file) makeRoom(ctx context.Context) error {
 	need := f.dataSize()
 	if free, ok := freeSpace(f.part.f); ok && need > free {
 		return &SpaceError{Dest: f.dst, Need: need, Free: free}
 	}
 	if need > f.chunk {
-		for _, e := range f.extents {
-			if err := preallocate(f.part.f, e); err != nil {
+		slices := chunksOf(f.extents, roomSlice)
+		for c, end := slices(ctx); end == nil; c, end = slices(ctx) {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := preallocate(f.part.f, extent{c.off, c.off + c.n}); err != nil {
 				return f.roomError(err)
 			}
 		}
@@ -190,7 +197,7 @@ func (f *file) keepMetadata() error {
 			return err
 		}
 	}
-	if err := os.Chtimes(f.part.path, time.Time{}, f.info.ModTime()); err != nil {
+	if err := setModTime(f.part.path, f.info.ModTime()); err != nil {
 		return f.notKept("modification time", err)
 	}
 	return nil

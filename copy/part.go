@@ -1,6 +1,7 @@
 package copy
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
@@ -32,12 +33,12 @@ func partPath(dst string, hashed bool) string {
 }
 
 // openPart makes or takes over the part file of dst. src is the source, which it must not be.
-func openPart(dst string, src fs.FileInfo) (*part, error) {
+func openPart(ctx context.Context, dst string, src fs.FileInfo) (*part, error) {
 	path := partPath(dst, false)
-	f, err := lockPart(path, dst)
+	f, err := lockPart(ctx, path, dst)
 	if isNameTooLong(err) {
 		path = partPath(dst, true)
-		f, err = lockPart(path, dst)
+		f, err = lockPart(ctx, path, dst)
 	}
 	if err != nil {
 		return nil, err
@@ -61,6 +62,8 @@ func openPart(dst string, src fs.FileInfo) (*part, error) {
 
 // discard removes the part file. It is removed before it is unlocked: afterwards it may be another run's.
 func (p *part) discard() {
-	_ = os.Remove(p.path)
+	if p.named() {
+		_ = os.Remove(p.path)
+	}
 	_ = p.f.Close()
 }

@@ -1,6 +1,7 @@
 package copy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,7 +11,7 @@ import (
 
 // lockPart opens the part file at path, made if it is not there. Nobody else can open it until it is closed; it can be
 // renamed and removed meanwhile.
-func lockPart(path, dst string) (*os.File, error) {
+func lockPart(_ context.Context, path, dst string) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create %s: %w", dst, err)
@@ -46,5 +47,8 @@ func (p *part) commit(dst string, keep bool) error {
 	}
 	return p.f.Close()
 }
+
+// named is true here: its name stays with the part as long as it is open.
+func (p *part) named() bool { return true }
 
 func isNameTooLong(err error) bool { return errors.Is(err, windows.ERROR_FILENAME_EXCED_RANGE) }

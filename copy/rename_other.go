@@ -2,19 +2,12 @@
 
 package copy
 
-import (
-	"os"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// rename gives a file another name. With keep set it fails if there is a file of that name, unless one appears in
-// between.
+// rename gives a file another name. With keep set it fails if there is a file of that name.
 func rename(from, to string, keep bool) error {
 	if keep {
-		if _, err := os.Lstat(to); err == nil {
-			return unix.EEXIST
-		}
+		return renameChecked(from, to)
 	}
 	return unix.Rename(from, to)
 }

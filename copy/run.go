@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"runtime"
 
@@ -18,7 +19,7 @@ type run struct {
 	chunk   int64 // bytes of one operation
 	width   int   // chunks in flight
 	driver  driver
-	created map[string]bool // destinations that this run has made
+	created map[string]fs.FileInfo // the destinations that this run has made, with their sources
 
 	// Tests put faults here.
 	openRing func(workers int, size int64) (driver, error)
@@ -48,7 +49,7 @@ func newRun(o Options) *run {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &run{
-		Options: o, created: map[string]bool{},
+		Options: o, created: map[string]fs.FileInfo{},
 		openRing: openRing, wrap: func(d driver) driver { return d },
 	}
 }
@@ -104,7 +105,7 @@ func (r *run) size() {
 	}
 	r.Progress.SetTotalKnown()
 	r.chunk = min(r.chunkSize(), largest)
-	r.width = int(min(int64(r.workers()), (largest+r.chunk-1)/r.chunk))
+	r.width = int(min(int64(r.workers()), (largest-1)/r.chunk+1))
 }
 
 // one copies one item. Its error is one that ends the run.
@@ -145,7 +146,7 @@ func (r *run) copy(ctx context.Context, it item) (begun bool, err error) {
 		r.Progress.ItemSkipped()
 		return true, nil
 	}
-	r.created[it.dst] = true
+	r.created[it.dst] = it.info
 	r.Progress.ItemDone()
 	if r.Verbose != nil {
 		r.Verbose(it.src, it.dst)

@@ -43,6 +43,22 @@ func dataExtents(f *os.File, info fs.FileInfo) ([]extent, error) {
 	return extents, err
 }
 
+// sizeUnsure says whether info may be of a file of /sys, which says that it fills a page and is shorter. A small file that
+// is nothing but a hole, or lies in its inode, looks the same.
+func sizeUnsure(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Blocks == 0 && info.Size() <= int64(os.Getpagesize())
+}
+
+// setModTime does what os.Chtimes cannot: it counts nanoseconds, which end in 2262.
+func setModTime(path string, t time.Time) error {
+	ts, err := unix.TimeToTimespec(t)
+	if err != nil {
+		return err
+	}
+	return unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{{Nsec: unix.UTIME_OMIT}, ts}, unix.AT_SYMLINK_NOFOLLOW)
+}
+
 // changeTime is when the inode last changed, which no one can set.
 func changeTime(info fs.FileInfo) time.Time {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {

@@ -25,8 +25,11 @@ func (r *run) target(it item) (target, error) {
 		return target{}, fmt.Errorf("-r not specified; omitting directory %s", it.src)
 	case !mode.IsRegular():
 		return target{}, fmt.Errorf("%s is a %s: only regular files can be copied", it.src, kind(mode))
-	case r.created[it.dst]:
-		return target{}, fmt.Errorf("will not overwrite just-created %s with %s", it.dst, it.src)
+	case r.created[it.dst] != nil:
+		return r.again(it)
+	case r.created[partPath(it.dst, false)] != nil:
+		return target{}, fmt.Errorf("will not overwrite just-created %s with the part file of %s",
+			partPath(it.dst, false), it.dst)
 	}
 	link, err := os.Lstat(it.dst)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,6 +45,17 @@ func (r *run) target(it item) (target, error) {
 		return target{skip: true}, nil
 	}
 	return r.overwrite(it, link)
+}
+
+// again decides about a destination that this run has made from an earlier source.
+func (r *run) again(it item) (target, error) {
+	switch {
+	case os.SameFile(it.info, r.created[it.dst]):
+		r.Log.Warn("source file given more than once", "item", it.src)
+	case !r.NoClobber:
+		return target{}, fmt.Errorf("will not overwrite just-created %s with %s", it.dst, it.src)
+	}
+	return target{skip: true}, nil
 }
 
 // overwrite decides about a destination that exists.
