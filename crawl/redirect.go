@@ -29,6 +29,7 @@ func (r *response) location(base URL) (URL, bool) {
 // to a link's.
 func (c *crawler) redirect(it *item, r *response, to URL) error {
 	rec := c.record(it, r)
+	it.fallback = false // https has answered
 	if it.redirects >= maxRedirects {
 		err := c.fail(rec, errRedirects)
 		c.frontier.done(it)

@@ -27,6 +27,13 @@ func (f *robotsFile) disallows(u URL) bool {
 	return v != nil && v.err == nil && (v.skip || v.rules != nil && !v.rules.allows(u.RequestURI()))
 }
 
+// robotsOf returns the robots.txt that a URL depends on, nil if it is ignored or nobody has asked for it yet.
+func (c *crawler) robotsOf(u URL) *robotsFile {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.files[u.Origin()]
+}
+
 // robotsFor returns the robots.txt that a page depends on and, where nobody fetches it yet, the item that does. Both
 // are nil if robots.txt is ignored. It requires that mu is held.
 func (c *crawler) robotsFor(it *item) (*robotsFile, *item) {
@@ -51,9 +58,7 @@ func (c *crawler) robotsFor(it *item) (*robotsFile, *item) {
 
 // refuse closes an item that its origin's robots.txt forbids.
 func (c *crawler) refuse(it *item) (closed bool, err error) {
-	c.mu.Lock()
-	file := c.files[it.url.Origin()]
-	c.mu.Unlock()
+	file := c.robotsOf(it.url)
 	if file == nil {
 		return false, nil
 	}
@@ -90,6 +95,9 @@ func (c *crawler) robotsAnswer(it *item, r *response) {
 		verdict.skip = !c.setDelay(file.host, verdict.rules.delay)
 	}
 	file.verdict.Store(verdict)
+	if verdict.err != nil || verdict.skip {
+		c.frontier.refuse(file.origin)
+	}
 	c.frontier.openGate(file.host)
 	c.frontier.done(it)
 }
