@@ -131,7 +131,7 @@ func (c *crawler) setHeaders() {
 		}
 	}
 	c.headerElsewhere = c.header.Clone()
-	for _, secret := range []string{"Authorization", "Cookie", "Host"} {
+	for _, secret := range []string{"Authorization", "Proxy-Authorization", "Cookie", "Host"} {
 		c.headerElsewhere.Del(secret)
 	}
 }
@@ -223,6 +223,10 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 	if ctx.Err() != nil && r.err != nil {
 		return context.Cause(ctx)
 	}
+	to, redirected := r.location(it.url)
+	if redirected {
+		r.err = nil // nobody reads the body of a redirect
+	}
 	if c.tryAgain(it, r) {
 		return nil
 	}
@@ -230,10 +234,10 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 		c.robotsAnswer(it, r)
 		return nil
 	}
-	if r.err != nil && r.status == 0 && it.fallback {
+	if r.status == 0 && it.fallback && mayFallBack(r.err) {
 		return c.fallBack(it)
 	}
-	if to, ok := r.location(it.url); ok && r.err == nil {
+	if redirected {
 		return c.redirect(it, r, to)
 	}
 	return c.page(ctx, it, r)
@@ -291,6 +295,7 @@ func (c *crawler) admit(it *item) {
 	// Not under mu: going through a long robots.txt for one host must not keep all others waiting.
 	if file := c.robotsOf(it.url); file != nil && file.disallows(it.url) {
 		if c.frontier.skip(it.url) {
+			c.counter.Grow(1, 0)
 			c.counter.ItemSkipped()
 		}
 		return

@@ -63,7 +63,7 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 		return false, nil
 	}
 	if v := file.verdict.Load(); v != nil && v.err != nil {
-		if it.fallback {
+		if it.fallback && mayFallBack(v.err) {
 			return true, c.fallBack(it)
 		}
 		r := &response{at: time.Now().UTC(), err: v.err}
@@ -80,7 +80,7 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 // robotsAnswer takes the answer to a fetch of robots.txt and opens the gate (RFC 9309, section 2.3.1).
 func (c *crawler) robotsAnswer(it *item, r *response) {
 	file := it.robots
-	if to, ok := r.location(it.url); ok && r.err == nil && it.redirects < maxRobotsRedirects {
+	if to, ok := r.location(it.url); ok && it.redirects < maxRobotsRedirects {
 		c.frontier.move(it, to, nil)
 		return
 	}
