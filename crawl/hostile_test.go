@@ -154,7 +154,7 @@ func TestHostileRedirects(t *testing.T) {
 		"/self":        {located("/self"), 302, ""},
 		"/pair-1":      {located("/pair-2"), 302, ""},
 		"/pair-2":      {located("/pair-1"), 302, ""},
-		"/body":        {endless("HTTP/1.1 302 Found\r\nLocation: /body-end\r\n\r\n", strings.Repeat("x", 1000), 0), 302, "the body has more"},
+		"/body":        {endless("HTTP/1.1 302 Found\r\nLocation: /body-end\r\n\r\n", strings.Repeat("x", 1000), 0), 404, ""},
 	}
 	runHostile(t, answers, func(o *Options) {
 		o.MaxBody, o.Timeout, o.Depth = 100_000, time.Second, 1
