@@ -23,8 +23,11 @@ func (n *node) copyEntries(ctx context.Context, entries []fs.DirEntry) error {
 		if n.leftOut(e.Name(), false) {
 			continue
 		}
-		var err error
-		if e.Type().IsRegular() {
+		err := n.reserved(e.Name())
+		if err != nil {
+			n.tree.Progress.Grow(1, 0)
+			err = n.outcome(ctx, e.Name(), false, err)
+		} else if e.Type().IsRegular() {
 			err = n.copyFile(ctx, b, e.Name())
 		} else {
 			err = n.copyEntry(ctx, e.Name())
@@ -227,6 +230,11 @@ func (f *file) beginSmall() error {
 	if err := f.node.tree.room.take(f, f.meta.size); err != nil {
 		return err
 	}
+	if sizeUnsure(f.meta) && f.meta.size > 0 {
+		f.Progress.Grow(0, -f.meta.size)
+		f.streams = true
+		return nil
+	}
 	if f.meta.size > 0 {
 		if err = f.findExtents(); err != nil {
 			return err
@@ -244,11 +252,11 @@ func (f *file) finishSmall(ctx context.Context) error {
 	var err error
 	switch {
 	case f.streams:
-		err = f.stream(ctx, f.writePart)
+		err = f.streamToPart(ctx)
 	case f.holes:
 		err = f.moveExtents(ctx)
 	}
-	if err == nil && f.Sparse == SparseAlways && f.meta.size > 0 {
+	if err == nil && f.Sparse == SparseAlways && !f.streams && f.meta.size > 0 {
 		err = f.out.Truncate(f.meta.size) // the last block may be a hole
 	}
 	if err == nil {
@@ -291,8 +299,9 @@ func (f *file) endSmall(ctx context.Context, err error) error {
 
 // dropSmall closes what was begun, and removes it if it has a name.
 func (f *file) dropSmall() {
-	_ = f.out.Close()
 	if f.node.hidden {
-		_ = f.to.dir.remove(f.to.name)
+		(&part{f.out, f.to.dir, f.to.name}).discard()
+		return
 	}
+	_ = f.out.Close()
 }

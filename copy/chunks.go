@@ -30,7 +30,7 @@ func (c *cutter) next() (chunk, bool) {
 func (c *cutter) count() int64 {
 	n := int64(0)
 	for _, e := range c.extents {
-		n += (e.end - max(c.off, e.off) + c.size - 1) / c.size
+		n += (e.end-max(c.off, e.off)-1)/c.size + 1
 	}
 	return n
 }

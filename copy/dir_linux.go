@@ -13,14 +13,15 @@ const oPath = unix.O_PATH
 
 // renameIn renames within the directory at. With keep set it fails if there is an entry of the new name.
 func renameIn(at int, from, to string, keep bool) error {
-	if keep {
-		err := unix.Renameat2(at, from, at, to, unix.RENAME_NOREPLACE)
-		// Not every file system can tell (renameat2(2)).
-		if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) {
-			return err
-		}
+	if !keep {
+		return unix.Renameat(at, from, at, to)
 	}
-	return unix.Renameat(at, from, at, to)
+	err := unix.Renameat2(at, from, at, to, unix.RENAME_NOREPLACE)
+	// Not every file system can tell (renameat2(2)).
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		return renameChecked(at, from, to)
+	}
+	return err
 }
 
 // createNameless makes a file without a name, which goes when it is closed unless [dir.name] gives it one.

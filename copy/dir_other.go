@@ -4,19 +4,19 @@ package copy
 
 import (
 	"errors"
+	"math"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 const oPath = 0
 
-// renameIn renames within the directory at. With keep set it fails if there is an entry of the new name, unless one
-// appears in between.
+// renameIn renames within the directory at. With keep set it fails if there is an entry of the new name.
 func renameIn(at int, from, to string, keep bool) error {
-	var st unix.Stat_t
-	if keep && unix.Fstatat(at, to, &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
-		return unix.EEXIST
+	if keep {
+		return renameChecked(at, from, to)
 	}
 	return unix.Renameat(at, from, at, to)
 }
@@ -31,6 +31,18 @@ func setTimes(f *os.File, m meta) error {
 	return unix.Futimes(int(f.Fd()), []unix.Timeval{
 		unix.NsecToTimeval(nanoseconds(m.atime)), unix.NsecToTimeval(nanoseconds(m.mtime)),
 	})
+}
+
+// nanoseconds is t as a file system stores it, cut to what 64 bits hold: years 1678 to 2261.
+func nanoseconds(t time.Time) int64 {
+	const most = math.MaxInt64 / int64(time.Second)
+	switch s := t.Unix(); {
+	case s >= most:
+		return most * int64(time.Second)
+	case s <= -most:
+		return -most * int64(time.Second)
+	}
+	return t.UnixNano()
 }
 
 // mknod cannot be had from all of these systems in one way.

@@ -128,6 +128,15 @@ func (d *dir) link(from place, name string) error {
 // the file system can tell.
 func (d *dir) rename(from, to string, keep bool) error { return renameIn(d.fd(), from, to, keep) }
 
+// renameChecked is renameIn with keep set where the system cannot do it: a file that appears in between is lost.
+func renameChecked(at int, from, to string) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(at, to, &st, unix.AT_SYMLINK_NOFOLLOW); err == nil {
+		return unix.EEXIST
+	}
+	return unix.Renameat(at, from, at, to)
+}
+
 // times sets the times of name itself, not of what it leads to.
 func (d *dir) times(name string, m meta) error {
 	return unix.UtimesNanoAt(d.fd(), name, timespecs(m), unix.AT_SYMLINK_NOFOLLOW)
@@ -141,12 +150,12 @@ func (d *dir) chmod(name string, perm uint32) error { return unix.Fchmodat(d.fd(
 
 // lock takes the directory for this run; false if another run has it.
 func (d *dir) lock() (bool, error) {
-	err := unix.Flock(d.fd(), unix.LOCK_EX|unix.LOCK_NB)
+	err := flock(d.fd())
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return false, nil
 	}
-	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, unix.EBADF) {
-		err = nil // not every file system has locks
+	if hasNoLocks(err) {
+		err = nil
 	}
 	return true, err
 }

@@ -13,7 +13,7 @@ type driver interface {
 	buffer() []byte
 	release([]byte)
 	// pread and pwrite are the system calls of these names: they may move less than p holds, and may be interrupted.
-	// p is a part of a buffer that was lent.
+	// p is a part of a buffer that was lent. Once ctx is cancelled they begin nothing.
 	pread(ctx context.Context, f *os.File, p []byte, off int64) (int, error)
 	pwrite(ctx context.Context, f *os.File, p []byte, off int64) (int, error)
 	// preads and pwrites do so for many files at once, and leave each outcome in its transfer.
@@ -30,6 +30,10 @@ type transfer struct {
 	n   int
 	err error
 }
+
+// maxCall is how much of a chunk one system call moves: nobody can stop a longer one within a second. (No system takes
+// more than 2 GiB.)
+const maxCall = 64 * mib
 
 // What a Report calls the backends.
 const (

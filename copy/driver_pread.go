@@ -34,14 +34,17 @@ func (d *preadDriver) release(b []byte) {
 	d.free = append(d.free, b)
 }
 
-// maxCall is the most that every system takes in one call: darwin refuses 2 GiB.
-const maxCall = 1 << 30
-
-func (d *preadDriver) pread(_ context.Context, f *os.File, p []byte, off int64) (int, error) {
+func (d *preadDriver) pread(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
 	return pread(f, p[:min(len(p), maxCall)], off)
 }
 
-func (d *preadDriver) pwrite(_ context.Context, f *os.File, p []byte, off int64) (int, error) {
+func (d *preadDriver) pwrite(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
 	return pwrite(f, p[:min(len(p), maxCall)], off)
 }
 

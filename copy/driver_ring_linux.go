@@ -23,11 +23,11 @@ func (d ringDriver) release(b []byte) { d.ring.Release(b) }
 func (d ringDriver) close() error     { return d.ring.Close() }
 
 func (d ringDriver) pread(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
-	return d.ring.ReadAt(ctx, int(f.Fd()), p, off)
+	return d.ring.ReadAt(ctx, int(f.Fd()), p[:min(len(p), maxCall)], off)
 }
 
 func (d ringDriver) pwrite(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
-	return d.ring.WriteAt(ctx, int(f.Fd()), p, off)
+	return d.ring.WriteAt(ctx, int(f.Fd()), p[:min(len(p), maxCall)], off)
 }
 
 func (d ringDriver) preads(ctx context.Context, all []transfer)  { d.all(ctx, false, all) }
@@ -36,7 +36,7 @@ func (d ringDriver) pwrites(ctx context.Context, all []transfer) { d.all(ctx, tr
 func (d ringDriver) all(ctx context.Context, write bool, all []transfer) {
 	ops := make([]uring.Op, len(all))
 	for i, t := range all {
-		ops[i] = uring.Op{Write: write, FD: int(t.f.Fd()), P: t.p, Off: t.off}
+		ops[i] = uring.Op{Write: write, FD: int(t.f.Fd()), P: t.p[:min(len(t.p), maxCall)], Off: t.off}
 	}
 	d.ring.Do(ctx, ops)
 	for i := range all {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 )
 
 // copyEntry copies what is neither a directory nor a regular file. The error is one that ends the run.
@@ -129,4 +130,18 @@ func (f *file) leftOver(m meta) (bool, error) {
 // collides is what to say of a name that is taken where only this run makes names.
 func (f *file) collides() error {
 	return fmt.Errorf("will not overwrite just-created %s with %s", f.to.shown, f.from.shown)
+}
+
+// reserved fails for a name that a run gives to what is not whole yet of another entry of the source: that one would take
+// the copy of this one for a part of itself.
+func (n *node) reserved(name string) error {
+	if !unfinished(name) {
+		return nil
+	}
+	whole := strings.TrimSuffix(strings.TrimSuffix(name[1:], partSuffix), journalSuffix)
+	m, err := n.src.lstat(whole)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && n.leftOut(whole, m.mode.IsDir()) {
+		return nil
+	}
+	return fmt.Errorf("cannot copy %s: %s is copied by way of a file of that name", n.from(name).shown, n.from(whole).shown)
 }

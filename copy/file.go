@@ -69,7 +69,7 @@ func (f *file) begin(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if f.part, err = openPart(f.to, f.meta); err != nil {
+	if f.part, err = openPart(ctx, f.to, f.meta); err != nil {
 		return err
 	}
 	f.out = f.part.f
@@ -77,10 +77,13 @@ func (f *file) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !shared {
-		if err := f.beginData(ctx); err != nil || f.left.Load() > 0 {
-			return err
-		}
+	if shared {
+		err = f.afterShare()
+	} else {
+		err = f.beginData(ctx)
+	}
+	if err != nil || f.left.Load() > 0 {
+		return err
 	}
 	return f.complete(ctx)
 }
@@ -129,23 +132,34 @@ func (f *file) share(out *os.File) (bool, error) {
 	return false, nil
 }
 
+// afterShare takes away what an earlier run may have left behind the shared data, and its journal.
+func (f *file) afterShare() error {
+	if err := f.part.f.Truncate(f.meta.size); err != nil {
+		return fmt.Errorf("cannot write %s: %w", f.to.shown, because(err))
+	}
+	return f.dropJournal()
+}
+
 // beginData finds what is to be copied and takes the room for it. A single chunk is copied at once.
 func (f *file) beginData(ctx context.Context) error {
-	if f.meta.size == 0 {
-		// Files of /proc say that they are empty and are not.
-		if err := f.part.f.Truncate(0); err != nil {
-			return fmt.Errorf("cannot write %s: %w", f.to.shown, because(err))
+	if f.meta.size == 0 || sizeUnsure(f.meta) {
+		// Files of /proc say that they are empty, and those of /sys that they fill a page.
+		f.streams = true
+		f.Progress.Grow(0, -f.meta.size)
+		if err := f.startOver(); err != nil {
+			return err
 		}
-		return f.stream(ctx, f.writePart)
+		return f.streamToPart(ctx)
 	}
 	if err := f.findExtents(); err != nil {
 		return err
 	}
 	f.Progress.Grow(0, f.dataSize()-f.meta.size)
+	all := f.dataSize()
 	if err := f.resume(ctx); err != nil {
 		return err
 	}
-	if err := f.makeRoom(); err != nil {
+	if err := f.makeRoom(ctx, all); err != nil {
 		return err
 	}
 	f.cut = cutter{extents: f.extents, size: f.chunk}
@@ -183,16 +197,29 @@ func (f *file) dataSize() int64 {
 	return n
 }
 
-// makeRoom takes all space before the first byte is written. Parallel writes that make a file longer would wait for one
-// another; into space that is there they do not, and a full disk is known now.
-func (f *file) makeRoom() error {
-	need := f.dataSize()
+// roomSlice bounds what is taken with one call: on tmpfs that is a tenth of a second, and it cannot be cancelled.
+const roomSlice = 256 * mib
+
+// makeRoom takes all space before the next byte is written, for all bytes less what an earlier run has taken. Parallel
+// writes that make a file longer would wait for one another; into space that is there they do not, and a full disk is
+// known now.
+func (f *file) makeRoom(ctx context.Context, all int64) error {
+	m, err := statFile(f.part.f)
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", f.part.name, because(err))
+	}
+	need := all - max(m.blocks, 0)*512
 	if free, ok := freeSpace(f.part.f); ok && need > free {
 		return &SpaceError{Dest: f.to.shown, Need: need, Free: free}
 	}
-	if need > f.chunk && f.Sparse != SparseAlways {
-		for _, e := range f.extents {
-			if err := preallocate(f.part.f, e); err != nil {
+	if f.dataSize() > f.chunk && f.Sparse != SparseAlways {
+		slices := cutter{extents: f.extents, size: roomSlice}
+		for len(slices.extents) > 0 {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			c, _ := slices.next()
+			if err := preallocate(f.part.f, extent{c.off, c.off + c.n}); err != nil {
 				return f.roomError(err)
 			}
 		}

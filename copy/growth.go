@@ -78,7 +78,8 @@ func (n *node) take(g *growth, old bool) error {
 		return &LockedError{Dest: n.to.shown, Part: part}
 	}
 	m, err := n.dst.meta()
-	if err == nil && !ownedByUs(m) {
+	// Where a file system gives all files one owner, a new directory need not be this user's.
+	if err == nil && old && !ownedByUs(m) {
 		err = fmt.Errorf("%s is not a part directory of this user; remove it", part)
 	}
 	if err != nil {
@@ -117,7 +118,13 @@ func (n *node) takeOver(g *growth, text string) error {
 	return n.dst.clear()
 }
 
-func (g *growth) commit(to place) error {
+// commit gives the directory d, which has grown, its final name.
+func (g *growth) commit(d *dir, to place) error {
+	open, err1 := d.meta()
+	named, err2 := g.dir.lstat(g.name)
+	if err1 != nil || err2 != nil || !sameFile(open, named) {
+		return fmt.Errorf("cannot create directory %s: its part directory was removed or replaced", to.shown)
+	}
 	if err := g.dir.rename(g.name, to.name, true); err != nil {
 		return fmt.Errorf("cannot create directory %s: %w", to.shown, err)
 	}

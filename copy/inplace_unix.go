@@ -21,11 +21,7 @@ func openInPlace(ctx context.Context, path string, mode fs.FileMode) (*os.File, 
 		if !fifo || !errors.Is(err, unix.ENXIO) {
 			return f, err
 		}
-		retry := time.NewTimer(20 * time.Millisecond)
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			retry.Stop()
+		if !pause(ctx, 20*time.Millisecond) {
 			return nil, context.Cause(ctx)
 		}
 	}

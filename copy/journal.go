@@ -109,9 +109,6 @@ func beginJournal(
 
 // begin takes over what the file holds if it is of any use, and begins anew if not.
 func (j *journal) begin(src identity, part *os.File) (resumeState, error) {
-	if err := checkOwn(j.f, j.path); err != nil {
-		return resumeState{}, err
-	}
 	own, err := statFile(j.f)
 	if err != nil {
 		return resumeState{}, fmt.Errorf("cannot read %s: %w", j.path, because(err))
@@ -235,9 +232,29 @@ func (j *journal) close() error {
 // remove closes and removes the journal. Its time is after the part file has got its final name and before that is
 // unlocked. Before the rename, a kill in between would cost the whole copy; after the unlock, it might be another run's.
 func (j *journal) remove() error {
+	mine := j.mine()
 	_ = j.f.Close() // nobody will read it
+	if !mine {
+		return nil
+	}
 	if err := j.unlink(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot remove %s: %w", j.path, because(err))
 	}
 	return nil
+}
+
+// mine says whether what has the journal's name is still this journal. As soon as the part file has another name, or has
+// lost its own, the next run may begin one here.
+func (j *journal) mine() bool {
+	open, err1 := j.f.Stat()
+	named, err2 := os.Lstat(j.path)
+	if err1 != nil || err2 != nil || !os.SameFile(open, named) {
+		return false
+	}
+	head := make([]byte, headerLen)
+	if _, err := j.f.ReadAt(head, 0); err != nil {
+		return false
+	}
+	h, err := decodeHeader(head)
+	return err == nil && h.sum() == j.seed
 }

@@ -10,31 +10,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openOwn opens the journal at path, made if it is not there.
+// openOwn opens the journal at path, made if it is not there. It refuses what someone else may have put in its place: to
+// have ranges trusted that are not there, or another file of ours overwritten. Only a plain file of another user is
+// removed: where a file system gives all files one owner, each is such a file.
 func openOwn(path string) (*os.File, error) {
-	// O_NONBLOCK: what lies there may be a fifo.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
-	if errors.Is(err, unix.ELOOP) {
-		return nil, notOurJournal(path)
+	for {
+		// O_NONBLOCK: what lies there may be a fifo.
+		f, made, err := makeOrOpen(unix.AT_FDCWD, path, unix.O_NONBLOCK)
+		if errors.Is(err, unix.ELOOP) {
+			return nil, notOurJournal(path)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot open %s: %w", path, err)
+		}
+		var st unix.Stat_t
+		err = unix.Fstat(int(f.Fd()), &st)
+		if err == nil && (made || ours(&st)) {
+			_ = f.Chmod(0o600) // as it was made; not every file system has modes
+			return f, nil
+		}
+		_ = f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("cannot open %s: %w", path, err)
+		}
+		if !alone(&st) || unix.Unlink(path) != nil {
+			return nil, notOurJournal(path)
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot open %s: %w", path, because(err))
-	}
-	return f, nil
-}
-
-// checkOwn refuses what someone else may have put in the journal's place: to have ranges trusted that are not there, or
-// another file of ours overwritten.
-func checkOwn(f *os.File, shown string) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return fmt.Errorf("cannot open %s: %w", shown, err)
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink != 1 || int(st.Uid) != os.Geteuid() {
-		return notOurJournal(shown)
-	}
-	_ = f.Chmod(0o600) // as it was made; not every file system has modes
-	return nil
 }
 
 func notOurJournal(shown string) error {

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// openOwn opens the journal at path, made if it is not there. Nobody else can open it until it is closed.
+// openOwn opens the journal at path, made if it is not there. Nobody else can open it until it is closed. It refuses
+// what someone else may have put in its place.
 func openOwn(path string) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
@@ -18,10 +19,14 @@ func openOwn(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s: %w", path, err)
 	}
-	return os.NewFile(uintptr(h), path), nil
+	f := os.NewFile(uintptr(h), path)
+	if err := checkOwn(f, path); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
-// checkOwn refuses what someone else may have put in the journal's place.
 func checkOwn(f *os.File, shown string) error {
 	const notPlain = windows.FILE_ATTRIBUTE_REPARSE_POINT | windows.FILE_ATTRIBUTE_DIRECTORY
 	var info windows.ByHandleFileInformation

@@ -90,20 +90,15 @@ func modeOf(m uint32) fs.FileMode {
 func sameFile(a, b meta) bool { return a.dev == b.dev && a.ino == b.ino }
 
 // timespecs are the times that a copy of m is given.
-func timespecs(m meta) []unix.Timespec {
-	return []unix.Timespec{unix.NsecToTimespec(nanoseconds(m.atime)), unix.NsecToTimespec(nanoseconds(m.mtime))}
-}
+func timespecs(m meta) []unix.Timespec { return []unix.Timespec{timespec(m.atime), timespec(m.mtime)} }
 
-// nanoseconds is t as a file system stores it, cut to what 64 bits hold: years 1678 to 2261.
-func nanoseconds(t time.Time) int64 {
-	const most = math.MaxInt64 / int64(time.Second)
-	switch s := t.Unix(); {
-	case s >= most:
-		return most * int64(time.Second)
-	case s <= -most:
-		return -most * int64(time.Second)
+// timespec does not count in nanoseconds, which end in 2262. Where seconds have 32 bits they end in 2038.
+func timespec(t time.Time) unix.Timespec {
+	ts, err := unix.TimeToTimespec(t)
+	if err != nil {
+		ts, _ = unix.TimeToTimespec(time.Unix(math.MaxInt32, 0))
 	}
-	return t.UnixNano()
+	return ts
 }
 
 // nodeOf returns the type bits of a special file, and whether it is a device.

@@ -1,9 +1,11 @@
 package copy
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // part is the file that gathers a destination's bytes, beside it, until it is whole. It is locked as long as it is
@@ -29,13 +31,24 @@ func partName(name string, hashed bool) string {
 	return "." + name + partSuffix
 }
 
+// partPath is partName for a path.
+func partPath(dst string, hashed bool) string {
+	folder, name := filepath.Split(dst)
+	return folder + partName(name, hashed)
+}
+
+// workPaths are the paths of all that a run may make beside dst until that is whole.
+func workPaths(dst string) []string {
+	return []string{partPath(dst, false), partPath(dst, true), journalPath(dst, false), journalPath(dst, true)}
+}
+
 // openPart makes or takes over the part file of to, with what it holds. src is the source, which it must not be.
-func openPart(to place, src meta) (*part, error) {
+func openPart(ctx context.Context, to place, src meta) (*part, error) {
 	name := partName(to.name, false)
-	f, err := lockPart(to, name)
+	f, err := lockPart(ctx, to, name)
 	if isNameTooLong(err) {
 		name = partName(to.name, true)
-		f, err = lockPart(to, name)
+		f, err = lockPart(ctx, to, name)
 	}
 	if err != nil {
 		return nil, err
@@ -53,7 +66,9 @@ func openPart(to place, src meta) (*part, error) {
 
 // discard removes the part file. It is removed before it is unlocked: afterwards it may be another run's.
 func (p *part) discard() {
-	_ = p.dir.remove(p.name)
+	if p.named() {
+		_ = p.dir.remove(p.name)
+	}
 	_ = p.f.Close()
 }
 

@@ -12,7 +12,7 @@ import (
 
 func TestPartLocked(t *testing.T) {
 	playground(t)
-	p, err := openPart(placeAt(t, "x"), meta{})
+	p, err := openPart(t.Context(), placeAt(t, "x"), meta{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,11 +53,11 @@ func TestPartRenamedBeforeLock(t *testing.T) {
 	if err := os.Rename(path, "x"); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := takePart(f, placeAt(t, "x"), path); ok || err != nil {
+	if ok, err := takePart(f, placeAt(t, "x"), path, false); ok || err != nil {
 		t.Errorf("taken %v, %v: want to be told to open it again", ok, err)
 	}
 	write(t, path, []byte("another run's"))
-	if ok, err := takePart(f, placeAt(t, "x"), path); ok || err != nil {
+	if ok, err := takePart(f, placeAt(t, "x"), path, false); ok || err != nil {
 		t.Errorf("taken %v, %v: want to be told to open it again", ok, err)
 	}
 	same(t, "x", []byte("finished"))

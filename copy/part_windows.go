@@ -1,6 +1,7 @@
 package copy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,7 +12,7 @@ import (
 
 // lockPart opens the part file of to, made if it is not there. Nobody else can open it until it is closed; it can be
 // renamed and removed meanwhile.
-func lockPart(to place, part string) (*os.File, error) {
+func lockPart(_ context.Context, to place, part string) (*os.File, error) {
 	path, dst := to.dir.pathOf(part), to.shown
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
@@ -48,6 +49,9 @@ func (p *part) commit(dst place, keep bool) error {
 	}
 	return nil
 }
+
+// named is true here: its name stays with the part as long as it is open.
+func (p *part) named() bool { return true }
 
 // beside returns the path of name in the directory of path.
 func beside(path, name string) string {

@@ -18,10 +18,7 @@ func (f *file) resume(ctx context.Context) error {
 		if m.size > 0 {
 			f.Log.Info("starting over", "item", f.to.shown, "reason", "--no-resume")
 		}
-		if err := removeJournal(path); err != nil {
-			return fmt.Errorf("cannot remove the journal of %s: %w", f.to.shown, because(err))
-		}
-		return f.emptyPart()
+		return f.startOver()
 	}
 	journal, state, err := openJournal(path, identityOfMeta(f.meta), f.part.f)
 	if err != nil {
@@ -66,6 +63,22 @@ func (f *file) checkAgain(ctx context.Context, done []hashedRange) ([]hashedRang
 		return nil, err
 	}
 	return kept, nil
+}
+
+// startOver removes what an earlier run has left, the journal first: it must not tell of what is no longer there.
+func (f *file) startOver() error {
+	if err := f.dropJournal(); err != nil {
+		return err
+	}
+	return f.emptyPart()
+}
+
+// dropJournal removes the journal of an earlier run.
+func (f *file) dropJournal() error {
+	if err := removeJournal(f.journalPath()); err != nil {
+		return fmt.Errorf("cannot remove the journal of %s: %w", f.to.shown, because(err))
+	}
+	return nil
 }
 
 func (f *file) emptyPart() error {

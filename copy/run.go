@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"runtime"
@@ -19,11 +20,12 @@ import (
 type run struct {
 	Options
 	items  []item
-	at     int             // the item that comes next
-	walk   *walk           // of the item before, if it is a tree
-	dests  map[string]bool // of items that came already
-	chunk  int64           // bytes of one operation
-	width  int             // jobs at once
+	at     int                    // the item that comes next
+	walk   *walk                  // of the item before, if it is a tree
+	dests  map[string]fs.FileInfo // the destinations of items that came already, with their sources
+	works  map[string]string      // the paths of their part files and journals, with those of the destinations
+	chunk  int64                  // bytes of one operation
+	width  int                    // jobs at once
 	driver driver
 	engine *engine
 	live   live
@@ -62,7 +64,7 @@ func newRun(o Options) *run {
 	}
 	o.Recursive = o.Recursive || o.Archive
 	r := &run{
-		Options: o, dests: map[string]bool{},
+		Options: o, dests: map[string]fs.FileInfo{}, works: map[string]string{},
 		openRing: openRing, wrap: func(d driver) driver { return d },
 	}
 	r.live.all = map[abandoner]bool{}
@@ -129,9 +131,9 @@ func (r *run) size() {
 	r.chunk = min(r.chunkSize(), largest)
 	jobs := int64(0)
 	for _, it := range r.items {
-		jobs += max((it.size()+r.chunk-1)/r.chunk, 1)
+		jobs = min(jobs+max((it.size()-1)/r.chunk+1, 1), int64(r.workers()))
 	}
-	r.width = int(min(int64(r.workers()), jobs))
+	r.width = int(jobs)
 }
 
 // nextJob returns what comes next of the sources, one after another. It is called by one worker at a time.
@@ -150,8 +152,8 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 		}
 		it := r.items[r.at]
 		r.at++
-		if err := r.claim(it); err != nil {
-			if err := r.failed(ctx, it.src, err, false); err != nil {
+		if skip, err := r.claim(it); skip || err != nil {
+			if err := r.unclaimed(ctx, it, err); err != nil {
 				return nil, err
 			}
 			continue
@@ -173,12 +175,45 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 	}
 }
 
-// claim fails if an earlier item has the destination of it. The contents of several folders can go into one.
-func (r *run) claim(it item) error {
-	if it.err == nil && !it.merge && r.dests[it.dst] {
-		return fmt.Errorf("will not overwrite just-created %s with %s", it.dst, it.src)
+// claim decides about an item that an earlier one is in the way of, by the rules of cp: because it has the same
+// destination, or because one would be written to what the other makes beside its destination. The contents of several
+// folders can go into one.
+func (r *run) claim(it item) (skip bool, err error) {
+	if it.err != nil || it.merge || !it.info.Mode().IsRegular() && !r.Recursive {
+		return false, nil // the latter are not copied
 	}
-	r.dests[it.dst] = true
+	if earlier := r.dests[it.dst]; earlier != nil {
+		switch {
+		case os.SameFile(it.info, earlier):
+			r.Log.Warn("source file given more than once", "item", it.src)
+			return true, nil
+		case r.NoClobber && !it.info.IsDir():
+			return true, nil
+		}
+		return false, fmt.Errorf("will not overwrite just-created %s with %s", it.dst, it.src)
+	}
+	if dst, ok := r.works[it.dst]; ok {
+		return false, fmt.Errorf("will not write %s to %s, by way of which %s is copied", it.src, it.dst, dst)
+	}
+	for _, path := range workPaths(it.dst) {
+		if r.dests[path] != nil {
+			return false, fmt.Errorf("will not overwrite just-created %s with the part file of %s", path, it.dst)
+		}
+		r.works[path] = it.dst
+	}
+	r.dests[it.dst] = it.info
+	return false, nil
+}
+
+// unclaimed counts an item that was not to be copied. The error returned is one that ends the run.
+func (r *run) unclaimed(ctx context.Context, it item, err error) error {
+	if err != nil {
+		return r.failed(ctx, it.src, err, false)
+	}
+	if it.isTree(&r.Options) {
+		r.Progress.Grow(1, 0) // one of many, it was not counted yet
+	}
+	r.Progress.ItemSkipped()
 	return nil
 }
 

@@ -16,7 +16,12 @@ import (
 	"pace/limiter"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) != "" {
+		os.Exit(copyAsChild())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // tmpfs mounts a file system of that many bytes, or skips the test.
 func tmpfs(t *testing.T, size int) string {
@@ -49,7 +54,7 @@ func TestDiskFillsUp(t *testing.T) {
 	inModes(t, func(t *testing.T, m limiter.Mode) {
 		to := tmpfs(t, 4*mib)
 		src := write(t, filepath.Join(t.TempDir(), "f"), random(3*mib))
-		p, err := openPart(placeAt(t, filepath.Join(to, "f")), meta{})
+		p, err := openPart(t.Context(), placeAt(t, filepath.Join(to, "f")), meta{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,6 +43,10 @@ func dataExtents(f *os.File, m meta) ([]extent, error) {
 	return extents, err
 }
 
+// sizeUnsure says whether m may be of a file of /sys, which says that it fills a page and is shorter. A small file that
+// is nothing but a hole, or lies in its inode, looks the same.
+func sizeUnsure(m meta) bool { return m.blocks == 0 && m.size <= int64(os.Getpagesize()) }
+
 // clone lets dst share the blocks of src (ioctl_ficlone(2)).
 func clone(dst, src *os.File) error { return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())) }
 

@@ -21,6 +21,22 @@ func (f *file) stream(ctx context.Context, write func(ctx context.Context, p []b
 	}
 }
 
+// streamToPart does so into the new file, and gives that its length: its end may be a hole.
+func (f *file) streamToPart(ctx context.Context) error {
+	end := int64(0)
+	err := f.stream(ctx, func(ctx context.Context, p []byte, off int64) error {
+		end = off + int64(len(p))
+		return f.writePart(ctx, p, off)
+	})
+	if err != nil || f.Sparse != SparseAlways {
+		return err
+	}
+	if err := f.out.Truncate(end); err != nil {
+		return f.roomError(because(err))
+	}
+	return nil
+}
+
 // streamPiece moves what fits into buf, and returns how much that was: 0 at the end.
 func (f *file) streamPiece(
 	ctx context.Context, buf []byte, off int64, write func(context.Context, []byte, int64) error,

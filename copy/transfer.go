@@ -50,13 +50,19 @@ func again(ctx context.Context, err error) bool {
 	case errors.Is(err, syscall.EINTR), errors.Is(err, syscall.ECANCELED):
 		return true
 	case errors.Is(err, syscall.EAGAIN):
-		pause := time.NewTimer(time.Millisecond)
-		defer pause.Stop()
-		select {
-		case <-pause.C:
-			return true
-		case <-ctx.Done():
-		}
+		return pause(ctx, time.Millisecond)
 	}
 	return false
+}
+
+// pause returns false if ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -134,7 +134,7 @@ func (n *node) complete(ctx context.Context) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if err := n.grown.commit(n.to); err != nil {
+	if err := n.grown.commit(n.dst, n.to); err != nil {
 		return err
 	}
 	n.atName = n.to.name

@@ -94,7 +94,10 @@ func (l *level) batch() []fs.DirEntry {
 func (l *level) enter(ctx context.Context, name string) (*node, error) {
 	n := &node{tree: l.tree, parent: l.node, name: name, rel: l.relOf(name), hidden: l.hidden, atName: name}
 	n.to = l.into(name)
-	err := n.open()
+	err := l.reserved(name)
+	if err == nil {
+		err = n.open()
+	}
 	if err != nil {
 		shown := n.shown(n.tree.src, "")
 		n.tree.Progress.Grow(1, 0)

@@ -36,6 +36,7 @@ type crawler struct {
 	token    string // of the user agent, for robots.txt
 
 	header, headerElsewhere http.Header     // for the seeds' hosts, for all others
+	seedHosts               map[string]bool // those that the user's secrets are for
 	trusted                 map[string]bool // hosts that may be private: those that the user named
 
 	mu     sync.Mutex
@@ -75,7 +76,7 @@ func (c *crawler) run(ctx context.Context, seeds []*item) (Report, error) {
 func newCrawler(o Options) (*crawler, []*item, error) {
 	c := &crawler{
 		o: o, log: o.Log, counter: o.Progress, output: recordWriter{w: o.Output},
-		trusted: map[string]bool{}, scope: map[string]bool{},
+		seedHosts: map[string]bool{}, trusted: map[string]bool{}, scope: map[string]bool{},
 		files: map[string]*robotsFile{}, delays: map[string]time.Duration{},
 	}
 	if c.log == nil {
@@ -130,7 +131,7 @@ func (c *crawler) setHeaders() {
 		}
 	}
 	c.headerElsewhere = c.header.Clone()
-	for _, secret := range []string{"Authorization", "Cookie", "Host"} {
+	for _, secret := range []string{"Authorization", "Proxy-Authorization", "Cookie", "Host"} {
 		c.headerElsewhere.Del(secret)
 	}
 }
@@ -151,7 +152,7 @@ func (c *crawler) parseSeeds() ([]*item, error) {
 			bad[text] = err
 			continue
 		}
-		c.trusted[u.Host()] = true
+		c.seedHosts[u.Host()], c.trusted[u.Host()] = true, true
 		c.scope[c.o.Scope.key(u.Host())] = true
 		seeds = append(seeds, &item{url: u, first: u.String(), seed: true, fallback: fallback})
 	}
@@ -178,7 +179,7 @@ func CheckSeed(text string) error {
 
 // parseSeed parses a URL as a user types it. Without a scheme it is https, and fallback says to try http after it.
 func parseSeed(text string) (u URL, fallback bool, err error) {
-	if !strings.Contains(text, "://") {
+	if before, _, ok := strings.Cut(text, "://"); !ok || strings.ContainsAny(before, "/?#") {
 		if u, err = ParseURL("https://" + text); err == nil && !strings.ContainsAny(text, " \t") {
 			return u, true, nil
 		}
@@ -222,6 +223,10 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 	if ctx.Err() != nil && r.err != nil {
 		return context.Cause(ctx)
 	}
+	to, redirected := r.location(it.url)
+	if redirected {
+		r.err = nil // nobody reads the body of a redirect
+	}
 	if c.tryAgain(it, r) {
 		return nil
 	}
@@ -229,13 +234,13 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 		c.robotsAnswer(it, r)
 		return nil
 	}
-	if r.err != nil && r.status == 0 && it.fallback {
+	if r.status == 0 && it.fallback && mayFallBack(r.err) {
 		return c.fallBack(it)
 	}
-	if to, ok := r.location(it.url); ok && r.err == nil {
+	if redirected {
 		return c.redirect(it, r, to)
 	}
-	return c.page(it, r)
+	return c.page(ctx, it, r)
 }
 
 // tryAgain queues an item again if its answer asks for it and it has tries left. A host that pushes back is paused.
@@ -287,15 +292,17 @@ func (r *response) failure() error {
 
 // admit queues a page, if it is new and allowed, after the robots.txt of its origin.
 func (c *crawler) admit(it *item) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	file, robots := c.robotsFor(it)
-	if file != nil && file.disallows(it.url) {
+	// Not under mu: going through a long robots.txt for one host must not keep all others waiting.
+	if file := c.robotsOf(it.url); file != nil && file.disallows(it.url) {
 		if c.frontier.skip(it.url) {
+			c.counter.Grow(1, 0)
 			c.counter.ItemSkipped()
 		}
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	file, robots := c.robotsFor(it)
 	if c.frontier.add(it, robots) && robots != nil {
 		c.files[file.origin] = file
 	}

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -222,6 +224,19 @@ func TestRun(t *testing.T) {
 			options: func(o *Options) { o.Depth = 2 },
 			want: outcome{lines: []string{"http://a.test/ 200", "http://a.test/1 200 -> http://a.test/3?x=%3Cy%3E",
 				"http://a.test/deep 200"}},
+		},
+		{
+			name: "the body of a redirect does not matter",
+			pages: func() pages {
+				return pages{"/": links("/long", "/cut"), "/long": func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Location", "/1")
+					w.WriteHeader(302)
+					_, _ = w.Write(make([]byte, 2000))
+				}, "/cut": withHeader("Content-Length", "900", redirect("/2")), "/1": htmlPage(""), "/2": htmlPage("")}
+			},
+			options: func(o *Options) { o.MaxBody, o.Retries = 1000, 0 },
+			want: outcome{lines: []string{"http://a.test/ 200", "http://a.test/cut 200 -> http://a.test/2",
+				"http://a.test/long 200 -> http://a.test/1"}},
 		},
 		{
 			name:  "a redirect to what has been seen closes the record",
@@ -473,6 +488,28 @@ func TestRecord(t *testing.T) {
 		}
 		if report.Bytes < int64(len(body)) {
 			t.Errorf("%d bytes moved", report.Bytes)
+		}
+	})
+}
+
+func TestNoFallBackFromABadCertificate(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m limiter.Mode) {
+		w := newWorld(t, map[string]http.HandlerFunc{"/": htmlPage("")})
+		secure := httptest.NewUnstartedServer(nil)
+		secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+		secure.StartTLS()
+		defer secure.Close()
+		for _, ignore := range []bool{false, true} {
+			o := w.options(m, "a.test")
+			o.Resolve["a.test:443"] = netip.MustParseAddrPort(secure.Listener.Addr().String())
+			o.IgnoreRobots = ignore
+			records, _, err := crawl(t, o)
+			if err == nil || len(records) != 1 || !strings.Contains(records[0].Error, "certificate") {
+				t.Errorf("got %v, %+v", err, records)
+			}
+		}
+		if len(w.hits) != 0 {
+			t.Errorf("requests went out in the clear: %v", w.hits)
 		}
 	})
 }

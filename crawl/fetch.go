@@ -81,7 +81,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 // characters in another way than browsers do.
 func (c *crawler) request(ctx context.Context, u URL) *http.Request {
 	header := c.header
-	if !c.trusted[u.Host()] {
+	if !c.seedHosts[u.Host()] {
 		header = c.headerElsewhere
 	}
 	target := &url.URL{Scheme: u.Scheme(), Host: u.Authority()}

@@ -26,7 +26,8 @@ type item struct {
 
 	robots *robotsFile // the file that is fetched; nil for a page
 
-	started bool // since it was handed out, its request was written
+	claimed bool // it was handed out with a claim on its host
+	started bool // since then, its request was written
 }
 
 // frontier holds what is to be fetched, in memory. It alone waits for hosts: an item that it hands out may start now.
@@ -52,6 +53,7 @@ type frontier struct {
 	queued   int // items in all queues
 	busy     int // items handed out and not given back
 	seen     map[uint64]struct{}
+	refused  map[string]bool // origins whose pages are never asked for
 	admitted int
 }
 
@@ -60,7 +62,7 @@ func newFrontier(hosts *limiter.Hosts, maxPages int, counter *progress.Counter) 
 	return &frontier{
 		hosts: hosts, maxPages: maxPages, counter: counter,
 		seed: maphash.MakeSeed(), wake: make(chan struct{}, 1),
-		queues: map[string]*hostQueue{}, seen: map[uint64]struct{}{},
+		queues: map[string]*hostQueue{}, seen: map[uint64]struct{}{}, refused: map[string]bool{},
 	}
 }
 
@@ -92,6 +94,14 @@ func (f *frontier) openGate(host string) {
 	q := f.queue(host)
 	q.gates--
 	f.schedule(q)
+}
+
+// refuse says that the pages of an origin are never asked for, so that they wait for no turn of their host: after a push
+// back, it could be hours away.
+func (f *frontier) refuse(origin string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused[origin] = true
 }
 
 // started says that the request of an item has just been written.
@@ -185,14 +195,11 @@ func (f *frontier) take(now time.Time) (it *item, at time.Time, err error) {
 			continue // gated: openGate schedules it again
 		}
 		if !due.After(now) {
+			if it = q.first(now); it.robots == nil && f.refused[it.url.Origin()] {
+				return f.handOut(q, now, false), now, nil
+			}
 			if due, ok = f.hosts.Claim(q.key, now); ok {
-				it = q.pop(now)
-				it.started = false
-				q.busy++
-				f.queued--
-				f.busy++
-				f.schedule(q)
-				return it, now, nil
+				return f.handOut(q, now, true), now, nil
 			}
 			if due.IsZero() {
 				q.blocked = true
@@ -210,6 +217,17 @@ func (f *frontier) take(now time.Time) (it *item, at time.Time, err error) {
 		return nil, now, io.EOF
 	}
 	return nil, time.Time{}, nil
+}
+
+// handOut takes a host's first item out of its queue. It requires that mu is held.
+func (f *frontier) handOut(q *hostQueue, now time.Time, claimed bool) *item {
+	it := q.pop(now)
+	it.claimed, it.started = claimed, false
+	q.busy++
+	f.queued--
+	f.busy++
+	f.schedule(q)
+	return it
 }
 
 // wait returns at a time, or when something has changed. Only a wait that a time ends is one for a limit.
@@ -270,7 +288,9 @@ func (f *frontier) pushGated(it, robots *item) {
 // release ends an item's claim on its host. It requires that mu is held.
 func (f *frontier) release(it *item) {
 	q := f.queues[it.url.Host()]
-	f.hosts.Release(q.key, it.started)
+	if it.claimed {
+		f.hosts.Release(q.key, it.started)
+	}
 	q.busy--
 	f.busy--
 	f.unblock(q)

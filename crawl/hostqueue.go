@@ -53,7 +53,18 @@ func (q *hostQueue) due(now time.Time) (time.Time, bool) {
 	return time.Time{}, len(q.pages) > 0
 }
 
-// pop takes out what due spoke of.
+// first returns what due spoke of.
+func (q *hostQueue) first(now time.Time) *item {
+	switch {
+	case len(q.robots) > 0:
+		return q.robots[0]
+	case len(q.retries) > 0 && !q.retries[0].notBefore.After(now):
+		return q.retries[0]
+	}
+	return q.pages[0]
+}
+
+// pop takes it out.
 func (q *hostQueue) pop(now time.Time) *item {
 	if len(q.robots) > 0 {
 		return popFront(&q.robots)

@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"mime"
@@ -13,7 +14,7 @@ import (
 )
 
 // page closes an item with its record: scanned, written, its links queued, done, in this order.
-func (c *crawler) page(it *item, r *response) error {
+func (c *crawler) page(ctx context.Context, it *item, r *response) error {
 	rec := c.record(it, r)
 	var links []URL
 	if r.err == nil && r.isHTML() {
@@ -21,6 +22,9 @@ func (c *crawler) page(it *item, r *response) error {
 	}
 	err := c.finish(it, rec, r)
 	for _, u := range links {
+		if ctx.Err() != nil {
+			break // a page may have a million links, and a robots.txt as many rules
+		}
 		c.admit(&item{url: u, first: u.String(), referrer: it.url.String(), depth: it.depth + 1})
 	}
 	c.frontier.done(it)

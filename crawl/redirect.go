@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -29,6 +30,7 @@ func (r *response) location(base URL) (URL, bool) {
 // to a link's.
 func (c *crawler) redirect(it *item, r *response, to URL) error {
 	rec := c.record(it, r)
+	it.fallback = false // https has answered
 	if it.redirects >= maxRedirects {
 		err := c.fail(rec, errRedirects)
 		c.frontier.done(it)
@@ -57,6 +59,13 @@ func (c *crawler) redirect(it *item, r *response, to URL) error {
 	err := c.finish(it, rec, r)
 	c.frontier.done(it)
 	return err
+}
+
+// mayFallBack says whether http may be tried where https failed. Not where the server is there but cannot prove who it
+// is: whoever stands in between would get the request in the clear.
+func mayFallBack(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	return !errors.As(err, &certificate)
 }
 
 // fallBack moves a seed that was given without a scheme from https to http.

@@ -26,7 +26,11 @@ type robotsRule struct {
 // parseRobots reads a robots.txt for the crawler with a product token. All groups that name it count as one; if none
 // does, the groups for `*` do (RFC 9309, section 2.2.1).
 func parseRobots(body []byte, token string) *robotsRules {
-	body = bytes.TrimPrefix(body[:min(len(body), maxRobots)], []byte("\xef\xbb\xbf"))
+	if len(body) >= maxRobots {
+		// The last line may be cut, and half a rule is another one: "Disallow: /".
+		body = body[:bytes.LastIndexAny(body[:maxRobots], "\r\n")+1]
+	}
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	var named, general robotsRules
 	found := false
 	p := robotsParser{token: token}
@@ -75,7 +79,7 @@ func (p *robotsParser) line(key, value string) {
 		}
 		if agent := productToken(value); agent == "*" || value == "*" {
 			p.general = true
-		} else if strings.EqualFold(agent, p.token) {
+		} else if agent != "" && strings.EqualFold(agent, p.token) {
 			p.named = true
 		}
 	case "allow", "disallow", "crawl-delay":

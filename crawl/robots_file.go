@@ -27,6 +27,13 @@ func (f *robotsFile) disallows(u URL) bool {
 	return v != nil && v.err == nil && (v.skip || v.rules != nil && !v.rules.allows(u.RequestURI()))
 }
 
+// robotsOf returns the robots.txt that a URL depends on, nil if it is ignored or nobody has asked for it yet.
+func (c *crawler) robotsOf(u URL) *robotsFile {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.files[u.Origin()]
+}
+
 // robotsFor returns the robots.txt that a page depends on and, where nobody fetches it yet, the item that does. Both
 // are nil if robots.txt is ignored. It requires that mu is held.
 func (c *crawler) robotsFor(it *item) (*robotsFile, *item) {
@@ -51,14 +58,12 @@ func (c *crawler) robotsFor(it *item) (*robotsFile, *item) {
 
 // refuse closes an item that its origin's robots.txt forbids.
 func (c *crawler) refuse(it *item) (closed bool, err error) {
-	c.mu.Lock()
-	file := c.files[it.url.Origin()]
-	c.mu.Unlock()
+	file := c.robotsOf(it.url)
 	if file == nil {
 		return false, nil
 	}
 	if v := file.verdict.Load(); v != nil && v.err != nil {
-		if it.fallback {
+		if it.fallback && mayFallBack(v.err) {
 			return true, c.fallBack(it)
 		}
 		r := &response{at: time.Now().UTC(), err: v.err}
@@ -75,7 +80,7 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 // robotsAnswer takes the answer to a fetch of robots.txt and opens the gate (RFC 9309, section 2.3.1).
 func (c *crawler) robotsAnswer(it *item, r *response) {
 	file := it.robots
-	if to, ok := r.location(it.url); ok && r.err == nil && it.redirects < maxRobotsRedirects {
+	if to, ok := r.location(it.url); ok && it.redirects < maxRobotsRedirects {
 		c.frontier.move(it, to, nil)
 		return
 	}
@@ -90,6 +95,9 @@ func (c *crawler) robotsAnswer(it *item, r *response) {
 		verdict.skip = !c.setDelay(file.host, verdict.rules.delay)
 	}
 	file.verdict.Store(verdict)
+	if verdict.err != nil || verdict.skip {
+		c.frontier.refuse(file.origin)
+	}
 	c.frontier.openGate(file.host)
 	c.frontier.done(it)
 }

@@ -75,7 +75,7 @@ func (u unit) done(s progress.Snapshot) int64 {
 	if u == inBytes {
 		return s.Bytes
 	}
-	return s.Items
+	return s.Items + s.ItemsSkipped
 }
 
 func (u unit) total(s progress.Snapshot) int64 {

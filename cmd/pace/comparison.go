@@ -24,7 +24,7 @@ type modeResult struct {
 	Backend     string       `json:"backend"`
 	WallSeconds spread       `json:"wall_seconds"`
 	// Speedup is how many times faster the mode is than the first one.
-	Speedup                  float64  `json:"speedup"`
+	Speedup                  factor   `json:"speedup"`
 	BytesPerSecond           float64  `json:"bytes_per_second"`
 	ItemsPerSecond           float64  `json:"items_per_second"`
 	CPUShare                 float64  `json:"cpu_share"`
@@ -44,6 +44,11 @@ type spread struct {
 	Max    float64 `json:"max"`
 }
 
+// factor is how one figure relates to another.
+type factor struct {
+	Median float64 `json:"median"`
+}
+
 type verdict struct {
 	Bound bound        `json:"bound"`
 	Best  limiter.Mode `json:"best"`
@@ -57,7 +62,7 @@ func newComparison(w compared, modes []limiter.Mode, runs map[limiter.Mode][]rep
 	}
 	base := c.Modes[0].WallSeconds.Median
 	for i := range c.Modes {
-		c.Modes[i].Speedup = perSecond(base, c.Modes[i].WallSeconds.Median)
+		c.Modes[i].Speedup.Median = perSecond(base, c.Modes[i].WallSeconds.Median)
 	}
 	c.Verdict = newVerdict(c.Modes)
 	return c
@@ -141,7 +146,7 @@ func choiceText(modes []modeResult, best modeResult) string {
 	others := slices.DeleteFunc(slices.Clone(modes), func(m modeResult) bool { return m.Mode == best.Mode })
 	against := modes[0]
 	if best.Mode == against.Mode {
-		against = slices.MaxFunc(others, func(a, b modeResult) int { return cmp.Compare(a.Speedup, b.Speedup) })
+		against = slices.MaxFunc(others, func(a, b modeResult) int { return cmp.Compare(a.Speedup.Median, b.Speedup.Median) })
 	}
 	var equal []string
 	for _, m := range others {
@@ -154,7 +159,7 @@ func choiceText(modes []modeResult, best modeResult) string {
 	}
 	text := "Use " + best.Mode.String()
 	if !slices.Contains(equal, against.Mode.String()) {
-		text += fmt.Sprintf(": %s times as fast as %s", factorText(best.Speedup/against.Speedup), against.Mode)
+		text += fmt.Sprintf(": %s times as fast as %s", factorText(best.Speedup.Median/against.Speedup.Median), against.Mode)
 	}
 	if len(equal) > 0 {
 		text += "; " + strings.Join(equal, " and ") + " differs no more from it than the runs do"
@@ -179,7 +184,7 @@ func (c comparison) print(w io.Writer) error {
 			through = countText(m.ItemsPerSecond)
 		}
 		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t\n", m.Mode, secondsText(m.WallSeconds.Median),
-			factorText(m.Speedup), through, percentText(m.CPUShare), percentText(m.WaitShare), m.OSThreadsPeak)
+			factorText(m.Speedup.Median), through, percentText(m.CPUShare), percentText(m.WaitShare), m.OSThreadsPeak)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -38,7 +38,7 @@ func TestComparison(t *testing.T) {
 	if got, want := c.Modes[1].WallSeconds, (spread{Median: 1.02, Min: 1.00, Max: 1.04}); got != want {
 		t.Errorf("spread of two: %v, want %v", got, want)
 	}
-	if got := c.Modes[0].Speedup; got != 1 {
+	if got := c.Modes[0].Speedup.Median; got != 1 {
 		t.Errorf("speed-up of the first mode: %v", got)
 	}
 	var table bytes.Buffer

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -119,6 +120,9 @@ func (f *crawlFlags) flags() []cli.Flag {
 func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	if f.report == "-" && f.output == "-" {
 		return usagef("crawl", "the report and the records cannot both go to stdout; use --output FILE")
+	}
+	if f.report != "" && f.output != "-" && filepath.Clean(f.report) == filepath.Clean(f.output) {
+		return usagef("crawl", "the report and the records cannot both go to %s; use two files", f.output)
 	}
 	if f.input == "" && len(operands) == 0 {
 		return operandsError("crawl", "no URL given")

@@ -161,6 +161,9 @@ func checkReport(path string) error {
 	if path == "" || path == "-" {
 		return nil
 	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("cannot write the report: %s is a folder", path)
+	}
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {

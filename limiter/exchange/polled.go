@@ -26,10 +26,13 @@ func dialPolled(d *net.Dialer) dialFunc {
 			ctx, cancel = context.WithDeadline(ctx, deadline)
 			defer cancel()
 		}
-		tcp, err := d.DialTCP(ctx, "tcp", netip.AddrPort{}, addr)
+		// DialTCP takes even a zero local address for one to bind to, and a port that is bound comes from one pool for all
+		// peers: the kernel searches it for long when there are many connections, and it runs out.
+		conn, err := d.DialContext(ctx, "tcp", addr.String())
 		if err != nil {
 			return nil, err
 		}
+		tcp := conn.(*net.TCPConn)
 		s := &polledSocket{TCPConn: tcp}
 		if s.raw, err = tcp.SyscallConn(); err == nil && !attach(s) {
 			err = net.ErrClosed
