@@ -2,8 +2,10 @@ package copy
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // part is the file that gathers a destination's bytes, beside it, until it is whole. It is locked as long as it is
@@ -32,10 +34,10 @@ func partName(name string, hashed bool) string {
 // openPart makes or takes over the part file of to, with what it holds. src is the source, which it must not be.
 func openPart(to place, src meta) (*part, error) {
 	name := partName(to.name, false)
-	f, err := lockPart(to, name)
+	f, err := waitForPart(to, name)
 	if isNameTooLong(err) {
 		name = partName(to.name, true)
-		f, err = lockPart(to, name)
+		f, err = waitForPart(to, name)
 	}
 	if err != nil {
 		return nil, err
@@ -49,6 +51,21 @@ func openPart(to place, src meta) (*part, error) {
 		return nil, err
 	}
 	return &part{f, to.dir, name}, nil
+}
+
+// lockPatience is how long a part file may still be locked by a run that was killed: the kernel takes its ring apart, and
+// with it the lock, some time after the process has gone.
+const lockPatience = 500 * time.Millisecond
+
+// waitForPart is lockPart with patience.
+func waitForPart(to place, name string) (*os.File, error) {
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		f, err := lockPart(to, name)
+		var locked *LockedError
+		if !errors.As(err, &locked) || time.Since(start) > lockPatience {
+			return f, err
+		}
+	}
 }
 
 // discard removes the part file. It is removed before it is unlocked: afterwards it may be another run's.
