@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -195,5 +196,44 @@ func TestChecksum(t *testing.T) {
 			t.Errorf("report %+v", r)
 		}
 		same(t, filepath.Join(to, "other"), random(200_000))
+	})
+}
+
+// With Direct, all but an unaligned end goes past the page cache, and resumed chunks at odd places go through it.
+func TestDirect(t *testing.T) {
+	data := random(5*mib + 12345)
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		from, to := dirs(t)
+		src := write(t, filepath.Join(from, "f"), data)
+		o := Options{Sources: []string{src}, Dest: to, Mode: m, ChunkSize: 100_001, Direct: true, Reflink: ReflinkNever}
+		probe, err := os.Open(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = probe.Close() }()
+		if past, err := openPastCache(probe, os.O_RDONLY); err != nil {
+			t.Skip("this file system has no direct I/O:", err)
+		} else {
+			_ = past.Close()
+		}
+		var moved, cached atomic.Int64
+		r := newRun(o)
+		r.wrap = func(d driver) driver {
+			return faulty{driver: d, write: func(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
+				n, err := d.pwrite(ctx, f, p, off)
+				flags, _ := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+				if moved.Add(int64(n)); flags&unix.O_DIRECT == 0 {
+					cached.Add(int64(n))
+				}
+				return n, err
+			}}
+		}
+		if report, err := r.run(t.Context()); err != nil || report.ItemsFailed > 0 {
+			t.Fatalf("got %+v, %v", report, err)
+		}
+		same(t, filepath.Join(to, "f"), data)
+		if cached.Load() != int64(len(data))%directAlign {
+			t.Errorf("%d of %d bytes went through the page cache", cached.Load(), moved.Load())
+		}
 	})
 }

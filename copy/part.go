@@ -1,6 +1,7 @@
 package copy
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -32,12 +33,12 @@ func partName(name string, hashed bool) string {
 }
 
 // openPart makes or takes over the part file of to, with what it holds. src is the source, which it must not be.
-func openPart(to place, src meta) (*part, error) {
+func openPart(ctx context.Context, to place, src meta) (*part, error) {
 	name := partName(to.name, false)
-	f, err := waitForPart(to, name)
+	f, err := waitForPart(ctx, to, name)
 	if isNameTooLong(err) {
 		name = partName(to.name, true)
-		f, err = waitForPart(to, name)
+		f, err = waitForPart(ctx, to, name)
 	}
 	if err != nil {
 		return nil, err
@@ -58,12 +59,19 @@ func openPart(to place, src meta) (*part, error) {
 const lockPatience = 500 * time.Millisecond
 
 // waitForPart is lockPart with patience.
-func waitForPart(to place, name string) (*os.File, error) {
-	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+func waitForPart(ctx context.Context, to place, name string) (*os.File, error) {
+	for start := time.Now(); ; {
 		f, err := lockPart(to, name)
 		var locked *LockedError
 		if !errors.As(err, &locked) || time.Since(start) > lockPatience {
 			return f, err
+		}
+		retry := time.NewTimer(10 * time.Millisecond)
+		select {
+		case <-retry.C:
+		case <-ctx.Done():
+			retry.Stop()
+			return nil, context.Cause(ctx)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 func TestPartLocked(t *testing.T) {
 	playground(t)
-	p, err := openPart(placeAt(t, "x"), meta{})
+	p, err := openPart(t.Context(), placeAt(t, "x"), meta{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func TestDiskFillsUp(t *testing.T) {
 	inModes(t, func(t *testing.T, m limiter.Mode) {
 		to := tmpfs(t, 4*mib)
 		src := write(t, filepath.Join(t.TempDir(), "f"), random(3*mib))
-		p, err := openPart(placeAt(t, filepath.Join(to, "f")), meta{})
+		p, err := openPart(t.Context(), placeAt(t, filepath.Join(to, "f")), meta{})
 		if err != nil {
 			t.Fatal(err)
 		}
