@@ -236,7 +236,7 @@ func (f *file) beginSmall() error {
 		return nil
 	}
 	if f.meta.size > 0 {
-		if err = f.findExtents(); err != nil {
+		if err := f.findExtents(); err != nil {
 			return err
 		}
 		f.together = len(f.extents) == 1 && f.extents[0] == extent{0, f.meta.size}

@@ -3,6 +3,7 @@ package copy
 import (
 	"context"
 	"fmt"
+	"os"
 )
 
 // chunk is a range of bytes to copy with one operation.
@@ -74,14 +75,21 @@ func (f *file) copyChunk(ctx context.Context, c chunk) error {
 
 // move copies the bytes of c by way of buf.
 func (f *file) move(ctx context.Context, buf []byte, c chunk) error {
-	n, err := readFull(ctx, f.driver, f.in, buf[:c.n], c.off)
+	if f.direct != nil {
+		return f.moveDirect(ctx, buf, c)
+	}
+	return f.moveBetween(ctx, f.in, f.out, buf, c)
+}
+
+func (f *file) moveBetween(ctx context.Context, in, out *os.File, buf []byte, c chunk) error {
+	n, err := readFull(ctx, f.driver, in, buf[:c.n], c.off)
 	if err != nil {
 		return fmt.Errorf("cannot read %s: %w", f.from.shown, err)
 	}
 	if int64(n) < c.n {
 		return &ChangedError{f.from.shown}
 	}
-	if err := f.writePart(ctx, buf[:n], c.off); err != nil {
+	if err := f.writeTo(ctx, out, buf[:n], c.off); err != nil {
 		return err
 	}
 	f.Progress.AddBytes(c.n)
@@ -102,11 +110,15 @@ func (r *run) wait(ctx context.Context, n int64) error {
 }
 
 func (f *file) writePart(ctx context.Context, p []byte, off int64) error {
+	return f.writeTo(ctx, f.out, p, off)
+}
+
+func (f *file) writeTo(ctx context.Context, out *os.File, p []byte, off int64) error {
 	write := writeFull
 	if f.Sparse == SparseAlways {
 		write = writeSparse
 	}
-	if err := write(ctx, f.driver, f.out, p, off); err != nil {
+	if err := write(ctx, f.driver, out, p, off); err != nil {
 		return f.writeError(err)
 	}
 	return nil

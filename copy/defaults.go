@@ -50,6 +50,9 @@ func (o *Options) chunkSize() int64 {
 	if o.Rate != nil {
 		size = min(size, int64(max(o.Rate.PerSecond()/4, minRateChunk)))
 	}
+	if o.Direct {
+		size = (size + directAlign - 1) / directAlign * directAlign
+	}
 	return size
 }
 

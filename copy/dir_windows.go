@@ -164,6 +164,4 @@ func metaOfInfo(info os.FileInfo) meta {
 	}
 }
 
-func sameFile(a, b meta) bool { return a.info != nil && b.info != nil && os.SameFile(a.info, b.info) }
-
 func permBits(m os.FileMode) uint32 { return uint32(m.Perm()) }

@@ -66,5 +66,5 @@ func (r *run) openDriver() (driver, string) {
 		backend = backendPool
 		r.Log.Warn("io_uring is not available: async uses a pool of threads over pread and pwrite", "reason", err)
 	}
-	return newPreadDriver(r.chunk), backend
+	return newPreadDriver(r.chunk, r.Direct), backend
 }

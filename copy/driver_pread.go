@@ -8,13 +8,17 @@ import (
 
 // preadDriver makes the system calls on the caller's own thread.
 type preadDriver struct {
-	size int64
+	size    int64
+	aligned bool // buffers begin with a page, as O_DIRECT wants it
 
 	mu   sync.Mutex
 	free [][]byte
+	all  [][]byte // that are aligned
 }
 
-func newPreadDriver(size int64) *preadDriver { return &preadDriver{size: size} }
+func newPreadDriver(size int64, aligned bool) *preadDriver {
+	return &preadDriver{size: size, aligned: aligned}
+}
 
 func (d *preadDriver) buffer() []byte {
 	d.mu.Lock()
@@ -24,6 +28,12 @@ func (d *preadDriver) buffer() []byte {
 		b := d.free[n-1]
 		d.free = d.free[:n-1]
 		return b
+	}
+	if d.aligned {
+		if b, err := mapPages(d.size); err == nil {
+			d.all = append(d.all, b)
+			return b
+		}
 	}
 	return make([]byte, d.size)
 }
@@ -62,4 +72,9 @@ func (d *preadDriver) pwrites(ctx context.Context, all []transfer) {
 	}
 }
 
-func (d *preadDriver) close() error { return nil }
+func (d *preadDriver) close() error {
+	for _, b := range d.all {
+		unmapPages(b)
+	}
+	return nil
+}

@@ -20,6 +20,7 @@ type file struct {
 	first    bool       // of the group
 
 	in, out *os.File
+	direct  *direct // nil for data that goes through the page cache
 	meta    meta
 	part    *part // nil where the destination is written in place
 	journal *journal
@@ -34,7 +35,7 @@ type file struct {
 	piece    []byte // its data
 	together bool   // the data moves with that of others
 	holes    bool   // it moves by extents
-	streams  bool   // how much there is is not known
+	streams  bool   // its length is not known before
 	unnamed  bool   // it could not get its name
 
 	extents []extent // that hold data, and were not copied by an earlier run
@@ -164,6 +165,9 @@ func (f *file) beginData(ctx context.Context) error {
 	}
 	f.cut = cutter{extents: f.extents, size: f.chunk}
 	f.begun = true
+	if f.Direct {
+		f.direct = f.openDirect()
+	}
 	switch n := f.cut.count(); n {
 	case 0:
 		return nil
@@ -337,6 +341,9 @@ func (f *file) resumable(ctx context.Context, err error) bool {
 func (f *file) release(keep bool) {
 	if f.in != nil {
 		_ = f.in.Close()
+	}
+	if f.direct != nil {
+		f.direct.close()
 	}
 	if f.given != nil {
 		defer func() { _ = f.given.close() }()

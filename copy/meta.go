@@ -2,6 +2,7 @@ package copy
 
 import (
 	"io/fs"
+	"os"
 	"time"
 )
 
@@ -15,7 +16,7 @@ type meta struct {
 	nlink, rdev  uint64
 	uid, gid     int
 
-	info fs.FileInfo // set where dev and ino are not known
+	info fs.FileInfo // where inodes have no numbers
 }
 
 // place is a name in an open directory, and the path by which the user knows it.
@@ -23,6 +24,14 @@ type place struct {
 	dir   *dir
 	name  string
 	shown string
+}
+
+// sameFile says whether both are the same file.
+func sameFile(a, b meta) bool {
+	if a.info != nil && b.info != nil {
+		return os.SameFile(a.info, b.info)
+	}
+	return a.dev == b.dev && a.ino == b.ino
 }
 
 // unchanged says whether now is still the same content of the same file.

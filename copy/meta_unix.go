@@ -86,9 +86,6 @@ func modeOf(m uint32) fs.FileMode {
 	return mode
 }
 
-// sameFile says whether both are the same inode.
-func sameFile(a, b meta) bool { return a.dev == b.dev && a.ino == b.ino }
-
 // timespecs are the times that a copy of m is given.
 func timespecs(m meta) []unix.Timespec { return []unix.Timespec{timespec(m.atime), timespec(m.mtime)} }
 

@@ -59,6 +59,8 @@ type Options struct {
 	Verify bool
 	// Hash is what Verify compares by.
 	Hash Hash
+	// Direct moves the data of large files past the page cache, where the file systems can (O_DIRECT of open(2)).
+	Direct bool
 	// Fsync brings all to the device before it has its name, and the name before the run ends.
 	Fsync bool
 	// Sparse says where the destination has holes.

@@ -99,7 +99,16 @@ func (n *node) close() {
 	}
 }
 
-func (n *node) abandon() { n.close() }
+// abandon is the end of a node of a run that was stopped. What has grown stays for the next run, unless nothing is to be
+// resumed.
+func (n *node) abandon() {
+	if n.grown != nil && n.tree.NoResume {
+		_ = n.dst.clear()
+		_ = n.grown.dir.rmdir(n.grown.name)
+		_ = n.grown.dir.remove(noteName(n.grown.name))
+	}
+	n.close()
+}
 
 // complete gives a directory its mode and times, which the entries made in it would have changed, and its name.
 func (n *node) complete(ctx context.Context) error {

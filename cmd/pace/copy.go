@@ -39,13 +39,13 @@ type copyFlags struct {
 	filesFrom string
 	dryRun    bool
 
-	verify, fsync bool
-	hash          *filecopy.Hash
-	sparse        filecopy.Sparse
-	iops          float64
-	chunkSize     int64
-	rate          float64
-	reflink       filecopy.Reflink
+	verify, fsync, direct bool
+	hash                  *filecopy.Hash
+	sparse                filecopy.Sparse
+	iops                  float64
+	chunkSize             int64
+	rate                  float64
+	reflink               filecopy.Reflink
 }
 
 func copyCommand(std streams) *cli.Command {
@@ -78,6 +78,7 @@ func copyCommand(std streams) *cli.Command {
 			into(&f.sparse, sparseKind, "auto")),
 		switchFlag(groupHow, "verify", "read each file back from its device and compare before it has its name", &f.verify),
 		valueFlag(groupHow, "hash", "verify by `HASH`: xxh3, blake3 or sha256", into(&f.hash, hashKind, "xxh3")),
+		switchFlag(groupHow, "direct", "move the data of large files past the page cache", &f.direct),
 		switchFlag(groupHow, "fsync", "bring everything to the device before it has its name", &f.fsync),
 		switchFlag(groupHow, "no-resume", "begin anew where an earlier run was stopped, and leave nothing to resume", &f.noResume),
 		switchFlag(groupHow, "fail-fast", "stop at the first item that fails", &f.failFast),
@@ -163,7 +164,7 @@ func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 		Reflink: f.reflink, NoClobber: f.noClobber || f.skipExisting, Recursive: f.recursive, Archive: f.archive,
 		OneFileSystem: f.oneFS, NoResume: f.noResume, FailFast: f.failFast,
 		Update: f.update, Checksum: f.checksum, Delete: f.delete, MaxDelete: int64(f.maxDelete), DryRun: f.dryRun,
-		Verify: f.verify, Hash: *f.hash, Fsync: f.fsync, Sparse: f.sparse,
+		Verify: f.verify, Hash: *f.hash, Fsync: f.fsync, Direct: f.direct, Sparse: f.sparse,
 	}
 	switch {
 	case o.TargetDir && o.NoTargetDir:
