@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
@@ -132,4 +133,115 @@ func TestHostilePartStaysLocked(t *testing.T) {
 	}
 	p.discard()
 	holds(t, dir, "a", "b", "d", "gone", "hard", "ld", "ls", "sym")
+}
+
+// stopped leaves what a run leaves that was cancelled midway.
+func stopped(t *testing.T, o Options) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if _, err := faultAt(o, 9, func() error { cancel(); return nil }).run(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// A part that has its mode already is gone on with, and not copied again.
+func TestHostileSealedPartResumes(t *testing.T) {
+	from, to := dirs(t)
+	data := random(20 * 16 * kib)
+	src, dst := write(t, filepath.Join(from, "f"), data), filepath.Join(to, "f")
+	o := Options{Sources: []string{src}, Dest: dst, Mode: limiter.Sequential, ChunkSize: 16 * kib, Reflink: ReflinkNever}
+	stopped(t, o)
+	if err := os.Chmod(partPath(dst, false), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	onThread(t, func() error {
+		if err := dropRights(); err != nil {
+			return err
+		}
+		r, err := Run(t.Context(), o)
+		if r.Bytes >= int64(len(data)) {
+			t.Errorf("%d bytes were copied again", r.Bytes)
+		}
+		return err
+	})
+	same(t, dst, data)
+	holds(t, to, "f")
+}
+
+// The space that a stopped run has taken counts for the next one.
+func TestHostileResumeWhereItIsNarrow(t *testing.T) {
+	to := tmpfs(t, 4*mib)
+	data := random(3 * mib)
+	src, dst := write(t, filepath.Join(t.TempDir(), "f"), data), filepath.Join(to, "f")
+	o := Options{Sources: []string{src}, Dest: dst, Mode: limiter.Sequential, ChunkSize: 64 * kib, Reflink: ReflinkNever}
+	stopped(t, o)
+	if r := mustRun(t, o); r.Bytes >= int64(len(data)) {
+		t.Errorf("%d bytes were copied again", r.Bytes)
+	}
+	same(t, dst, data)
+	holds(t, to, "f")
+}
+
+// A journal that another run has begun under the name of this one stays.
+func TestHostileJournalTaken(t *testing.T) {
+	path, part, src := journaled(t, journalSize)
+	mine, _ := mustOpenJournal(t, path, src, part)
+	other, _ := mustOpenJournal(t, path, src, part)
+	if err := mine.remove(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the other run's: %v", err)
+	}
+	if err := other.remove(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its own: %v", err)
+	}
+}
+
+// What crashes have left in a source is not mixed up with what is copied by way of such names.
+func TestHostilePartsInSource(t *testing.T) {
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		from, to := dirs(t)
+		data := random(200_000)
+		write(t, filepath.Join(from, "a"), data)
+		write(t, filepath.Join(from, partName("a", false)), []byte("left of a"))
+		write(t, filepath.Join(from, partName("gone", false)), []byte("left of nothing"))
+		for _, name := range []string{"d", partName("d", false)} {
+			if err := os.Mkdir(filepath.Join(from, name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(from, name, "in "+name), data)
+		}
+		r, err := Run(t.Context(), Options{
+			Sources: []string{from + "/."}, Dest: to, Recursive: true, Mode: m, ChunkSize: 16 * kib, Reflink: ReflinkNever,
+		})
+		if err != nil || r.ItemsFailed != 2 {
+			t.Errorf("got %+v, %v", r, err)
+		}
+		same(t, filepath.Join(to, "a"), data)
+		holds(t, to, partName("gone", false), "a", "d")
+		holds(t, filepath.Join(to, "d"), "in d")
+	})
+}
+
+// Sizes that are not the truth, in a tree and with holes for zeros.
+func TestHostileTreeOfSys(t *testing.T) {
+	const src = "/sys/class/net/lo/statistics"
+	want, err := os.ReadFile(src + "/tx_errors")
+	if err != nil {
+		t.Skip("no sysfs here")
+	}
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		to := t.TempDir()
+		for _, sparse := range []Sparse{SparseAuto, SparseAlways} {
+			mustRun(t, Options{
+				Sources: []string{src}, Dest: filepath.Join(to, sparse.String()), Recursive: true, Mode: m, Sparse: sparse, Verify: true,
+			})
+			same(t, filepath.Join(to, sparse.String(), "tx_errors"), want)
+		}
+	})
 }

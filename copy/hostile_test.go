@@ -228,6 +228,7 @@ func TestHostileTwice(t *testing.T) {
 		{"the same by another path", []string{"a", "./a"}, false, 0, 1, 1, map[string]string{"a": "from a"}},
 		{"the same with -n", []string{"a", "a"}, true, 0, 1, 1, map[string]string{"a": "from a"}},
 		{"another with -n", []string{"a", "d/a"}, true, 0, 1, 0, map[string]string{"a": "from a"}},
+		{"one that is not there, and another", []string{"gone/a", "d/a"}, false, 1, 0, 0, map[string]string{"a": "old"}},
 		{"another", []string{"a", "d/a"}, false, 1, 0, 0, map[string]string{"a": "from a"}},
 		{"a part left by a crash, and its file", []string{part, "a"}, false, 1, 0, 0, map[string]string{part: "precious"}},
 		{"a file, and a part of its name", []string{"a", part}, false, 1, 0, 0, map[string]string{"a": "from a"}},

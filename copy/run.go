@@ -179,8 +179,9 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 // destination, or because one would be written to what the other makes beside its destination. The contents of several
 // folders can go into one.
 func (r *run) claim(it item) (skip bool, err error) {
-	if it.err != nil || it.merge || !it.info.Mode().IsRegular() && !r.Recursive {
-		return false, nil // the latter are not copied
+	copied := it.err == nil && (it.info.Mode().IsRegular() || r.Recursive)
+	if !copied || it.merge {
+		return false, nil
 	}
 	if earlier := r.dests[it.dst]; earlier != nil {
 		switch {
