@@ -102,8 +102,11 @@ func (r *run) drive(ctx context.Context) (backend string, err error) {
 	}()
 	defer r.live.abandon()
 	err = limiter.Each(ctx, r.Mode, r.width, r.engine.next, func(ctx context.Context, j job) error { return j(ctx) })
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
 		err = cancelled(ctx)
+	case errors.Is(err, errFailFast):
+		err = nil // it was told and counted
 	}
 	return backend, err
 }
@@ -175,6 +178,9 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 
 // claim fails if an earlier item has the destination of it. The contents of several folders can go into one.
 func (r *run) claim(it item) error {
+	if it.err == nil && r.Only != nil && !it.isTree(&r.Options) {
+		return fmt.Errorf("%s is no folder, and only paths in it are to be copied", it.src)
+	}
 	if it.err == nil && !it.merge && r.dests[it.dst] {
 		return fmt.Errorf("will not overwrite just-created %s with %s", it.dst, it.src)
 	}
@@ -195,7 +201,7 @@ func (r *run) copyItem(ctx context.Context, it item) error {
 	if !it.info.Mode().IsRegular() {
 		return r.copyItemSpecial(ctx, it, t)
 	}
-	if r.DryRun && !r.Checksum {
+	if r.DryRun && (!r.Checksum || t.inPlace != 0) {
 		r.tell(it.src, it.dst)
 		return nil
 	}
@@ -253,12 +259,17 @@ func (r *run) failed(ctx context.Context, item string, err error, begun bool) er
 		return cancelled(ctx)
 	}
 	r.Progress.ItemFailed(item, err)
-	if !begun && len(r.items) == 1 || noSpace(err) || r.FailFast {
+	if !begun && len(r.items) == 1 || noSpace(err) {
 		return err
 	}
 	r.Log.Error("cannot copy", "item", item, "error", err)
+	if r.FailFast {
+		return errFailFast
+	}
 	return nil
 }
+
+var errFailFast = errors.New("an item failed")
 
 // done counts an item that was copied.
 func (r *run) done(src, dst string) {
