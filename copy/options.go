@@ -69,7 +69,7 @@ type Options struct {
 	IOPS *limiter.Rate
 	// NoResume begins anew where an earlier run was stopped, and leaves nothing to resume.
 	NoResume bool
-	// FailFast ends the run with the first item that fails.
+	// FailFast ends the run with the first item that fails. Run returns nil then, as for other items that fail.
 	FailFast bool
 
 	// Progress receives what the run does; nil for none.

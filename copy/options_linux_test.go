@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -236,4 +237,57 @@ func TestDirect(t *testing.T) {
 			t.Errorf("%d of %d bytes went through the page cache", cached.Load(), moved.Load())
 		}
 	})
+}
+
+func TestFailFast(t *testing.T) {
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		from, to := dirs(t)
+		o := Options{Sources: []string{filepath.Join(from, "missing")}, Dest: to, Mode: m, Workers: 1}
+		for i := range 50 {
+			o.Sources = append(o.Sources, write(t, filepath.Join(from, fmt.Sprint(i)), random(10)))
+		}
+		if r := mustStop(t, o); r.Items != 51 || r.ItemsFailed != 1 {
+			t.Errorf("report %+v", r)
+		}
+		o.Dest, o.FailFast = filepath.Join(to, "second"), true
+		if err := os.Mkdir(o.Dest, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if r := mustStop(t, o); r.ItemsFailed != 1 || r.Items > 3 {
+			t.Errorf("report %+v", r)
+		}
+	})
+}
+
+// mustStop runs a copy of which items may fail.
+func mustStop(t *testing.T, o Options) Report {
+	t.Helper()
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Nothing is written in a dry run, whatever the destination is.
+func TestDryRun(t *testing.T) {
+	from, to := dirs(t)
+	src := filepath.Join(from, "src")
+	zoo(t, src)
+	for _, dst := range []string{filepath.Join(to, "new"), to} {
+		for _, o := range []Options{{}, {Checksum: true}, {Update: true}, {Delete: true}} {
+			o.Sources, o.Dest, o.Archive, o.DryRun = []string{src}, dst, true, true
+			told := 0
+			o.Verbose = func(string, string) { told++ }
+			if r := mustRun(t, o); r.Bytes != 0 || told < 300 {
+				t.Errorf("%d were told of: %+v", told, r)
+			}
+			holds(t, to)
+		}
+	}
+	fifo := filepath.Join(to, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, Options{Sources: []string{filepath.Join(src, "f1")}, Dest: fifo, DryRun: true, Checksum: true})
 }

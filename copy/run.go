@@ -104,8 +104,11 @@ func (r *run) drive(ctx context.Context) (backend string, err error) {
 	}()
 	defer r.live.abandon()
 	err = limiter.Each(ctx, r.Mode, r.width, r.engine.next, func(ctx context.Context, j job) error { return j(ctx) })
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
 		err = cancelled(ctx)
+	case errors.Is(err, errFailFast):
+		err = nil // it was told and counted
 	}
 	return backend, err
 }
@@ -175,49 +178,6 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 	}
 }
 
-// claim decides about an item that an earlier one is in the way of, by the rules of cp: because it has the same
-// destination, or because one would be written to what the other makes beside its destination. The contents of several
-// folders can go into one.
-func (r *run) claim(it item) (skip bool, err error) {
-	copied := it.err == nil && (it.info.Mode().IsRegular() || r.Recursive)
-	if !copied || it.merge {
-		return false, nil
-	}
-	if earlier := r.dests[it.dst]; earlier != nil {
-		switch {
-		case os.SameFile(it.info, earlier):
-			r.Log.Warn("source file given more than once", "item", it.src)
-			return true, nil
-		case r.NoClobber && !it.info.IsDir():
-			return true, nil
-		}
-		return false, fmt.Errorf("will not overwrite just-created %s with %s", it.dst, it.src)
-	}
-	if dst, ok := r.works[it.dst]; ok {
-		return false, fmt.Errorf("will not write %s to %s, by way of which %s is copied", it.src, it.dst, dst)
-	}
-	for _, path := range workPaths(it.dst) {
-		if r.dests[path] != nil {
-			return false, fmt.Errorf("will not overwrite just-created %s with the part file of %s", path, it.dst)
-		}
-		r.works[path] = it.dst
-	}
-	r.dests[it.dst] = it.info
-	return false, nil
-}
-
-// unclaimed counts an item that was not to be copied. The error returned is one that ends the run.
-func (r *run) unclaimed(ctx context.Context, it item, err error) error {
-	if err != nil {
-		return r.failed(ctx, it.src, err, false)
-	}
-	if it.isTree(&r.Options) {
-		r.Progress.Grow(1, 0) // one of many, it was not counted yet
-	}
-	r.Progress.ItemSkipped()
-	return nil
-}
-
 // copyItem is the job that begins a source of its own that is no tree. Its error is one that ends the run.
 func (r *run) copyItem(ctx context.Context, it item) error {
 	t, err := r.target(it)
@@ -231,7 +191,7 @@ func (r *run) copyItem(ctx context.Context, it item) error {
 	if !it.info.Mode().IsRegular() {
 		return r.copyItemSpecial(ctx, it, t)
 	}
-	if r.DryRun && !r.Checksum {
+	if r.DryRun && (!r.Checksum || t.inPlace != 0) {
 		r.tell(it.src, it.dst)
 		return nil
 	}
@@ -289,12 +249,17 @@ func (r *run) failed(ctx context.Context, item string, err error, begun bool) er
 		return cancelled(ctx)
 	}
 	r.Progress.ItemFailed(item, err)
-	if !begun && len(r.items) == 1 || noSpace(err) || r.FailFast {
+	if !begun && len(r.items) == 1 || noSpace(err) {
 		return err
 	}
 	r.Log.Error("cannot copy", "item", item, "error", err)
+	if r.FailFast {
+		return errFailFast
+	}
 	return nil
 }
+
+var errFailFast = errors.New("an item failed")
 
 // done counts an item that was copied.
 func (r *run) done(src, dst string) {

@@ -80,7 +80,8 @@ func copyCommand(std streams) *cli.Command {
 		valueFlag(groupHow, "hash", "verify by `HASH`: xxh3, blake3 or sha256", into(&f.hash, hashKind, "xxh3")),
 		switchFlag(groupHow, "direct", "move the data of large files past the page cache", &f.direct),
 		switchFlag(groupHow, "fsync", "bring everything to the device before it has its name", &f.fsync),
-		switchFlag(groupHow, "no-resume", "begin anew where an earlier run was stopped, and leave nothing to resume", &f.noResume),
+		switchFlag(groupHow, "no-resume", "begin anew where an earlier run was stopped, and leave nothing to resume",
+			&f.noResume),
 		switchFlag(groupHow, "fail-fast", "stop at the first item that fails", &f.failFast),
 	)
 	flags = append(flags, f.showFlags()...)
@@ -118,7 +119,9 @@ Examples:
 					o.Verbose, o.Removed = printCopied(out), printRemoved(out)
 				}
 				rep, err := filecopy.Run(ctx, o)
-				return outcome{backend: rep.Backend, workers: rep.Workers, cpus: rep.CPUs, totals: rep.Totals, warnings: rep.Warnings}, err
+				return outcome{
+					backend: rep.Backend, workers: rep.Workers, cpus: rep.CPUs, totals: rep.Totals, warnings: rep.Warnings,
+				}, err
 			})
 		},
 	}
