@@ -1,7 +1,8 @@
 # make build   ./pace
 # make test    all tests with the race detector; as root on Debian it first installs the servers that they need
 # make check   what CI runs: format, vet, lint, tests, builds for other systems
-# make bench   all Go benchmarks            make fuzz   each fuzz test for FUZZTIME
+# make bench   pace against cp, rsync and rclone, and all Go benchmarks
+# make fuzz    each fuzz test for FUZZTIME
 # make tools   the linter, at its pinned version
 # make test-deps   only the Debian packages
 
@@ -12,8 +13,9 @@ BENCHTIME ?= 1s
 # A package's tests; the longest take about a minute with the race detector.
 TIMEOUT ?= 10m
 
-# nginx and the PostgreSQL manual are a real server and a real site; strace shows what the modes do.
-DEBIAN_PACKAGES := nginx-light postgresql-doc-15 strace
+# nginx and the PostgreSQL manual are a real server and a real site; strace shows what the modes do; rsync says what a
+# filter means.
+DEBIAN_PACKAGES := nginx-light postgresql-doc-15 strace rsync
 
 GOLANGCI_VERSION := v2.15.0
 # One folder a version, outside the checkout: every clone on a machine shares it.
@@ -47,11 +49,12 @@ test-deps:
 check: fmt-check vet lint cross test
 
 fmt-check:
-	@unformatted="$$(gofmt -l cmd copy crawl limiter)"; \
+	@unformatted="$$(gofmt -l cmd copy crawl limiter testdata)"; \
 	if [ -n "$$unformatted" ]; then echo "gofmt these:"; echo "$$unformatted"; exit 1; fi
 
+# The folder testdata is left out of "./...".
 vet:
-	$(GO) vet ./...
+	$(GO) vet ./... ./testdata/bench
 
 lint: $(GOLANGCI)
 	$(GOLANGCI) run ./...
@@ -69,6 +72,7 @@ $(GOLANGCI):
 	GOBIN=$(GOLANGCI_DIR) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
 bench:
+	$(GO) run ./testdata/bench
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem ./...
 
 # go test fuzzes one target of one package at a time.

@@ -1,0 +1,212 @@
+// Command bench compares `pace copy` with cp, rsync and rclone, as far as they are installed, on this machine:
+//
+//	go run ./testdata/bench [-rounds 7] [-dir DIR] [-size 512] [-tree DIR]
+//
+// The contenders take turns (A B C A B C …) after a warm-up, so that what changes on the machine meanwhile meets all of
+// them alike, and each is compared with cp round by round. A copied file is deleted after its run, or the limit on dirty
+// pages would be what is measured; a tree goes to a fresh directory and stays until the end, because making files just
+// after a mass delete is many times slower.
+package main
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// contender is one way to copy src to dst.
+type contender struct {
+	name    string
+	command func(src, dst string) []string
+	after   func(dst string) []string // counted too; nil for none
+}
+
+// contest is one row of the table: the same work for all.
+type contest struct {
+	title      string
+	src        string
+	before     func(src string) // each run
+	keep       bool             // destinations stay until the end
+	contenders []contender      // the first is what the others are compared with
+}
+
+func main() {
+	rounds := flag.Int("rounds", 7, "measured rounds")
+	dir := flag.String("dir", ".", "a folder on the file system to measure; one of its own is made in it")
+	size := flag.Int64("size", 512, "MiB of the large file")
+	tree := flag.String("tree", runtime.GOROOT(), "a tree of many files")
+	flag.Parse()
+	log.SetFlags(0)
+	if err := run(*rounds, *dir, *size<<20, *tree); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(rounds int, dir string, size int64, tree string) error {
+	work, err := os.MkdirTemp(dir, "pace-bench-")
+	if err != nil {
+		return err
+	}
+	if work, err = filepath.Abs(work); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	pace := filepath.Join(work, "pace")
+	if out, err := exec.Command("go", "build", "-o", pace, "./cmd/pace").CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	large := filepath.Join(work, "large")
+	if err := writeRandom(large, size); err != nil {
+		return err
+	}
+	for i, c := range contests(pace, large, tree) {
+		if err := c.run(rounds, filepath.Join(work, fmt.Sprint(i))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeRandom makes a file, and brings it to the device and into the page cache.
+func writeRandom(path string, size int64) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	random := rand.NewChaCha8([32]byte{})
+	buf := make([]byte, 1<<20)
+	for left := size; left > 0; left -= int64(len(buf)) {
+		_, _ = random.Read(buf)
+		if _, err := f.Write(buf[:min(left, int64(len(buf)))]); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}
+
+func contests(pace, large, tree string) []contest {
+	mib := func(path string) int64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return info.Size() >> 20
+	}
+	plain := func(args ...string) func(src, dst string) []string {
+		return func(src, dst string) []string { return append(slices.Clone(args), src, dst) }
+	}
+	sync := func(dst string) []string { return []string{"sync", dst} }
+	modes := func(args ...string) (list []contender) {
+		for _, mode := range []string{"sequential", "threads", "async"} {
+			list = append(list, contender{name: "pace " + mode,
+				command: plain(append([]string{pace, "copy", "--quiet", "--mode", mode}, args...)...)})
+		}
+		return list
+	}
+	file := append([]contender{
+		{name: "cp", command: plain("cp", "--reflink=never")},
+		{name: "rsync", command: plain("rsync", "--whole-file")},
+		{name: "rclone", command: plain("rclone", "copyto")},
+	}, modes()...)
+	return []contest{
+		{title: fmt.Sprintf("a file of %d MiB in the page cache", mib(large)), src: large, contenders: file},
+		{title: "the same, its source dropped from the cache", src: large, before: dropCache, contenders: file},
+		{title: "the same, brought to the device", src: large, contenders: append([]contender{
+			{name: "cp + sync", command: plain("cp", "--reflink=never"), after: sync},
+			{name: "rsync --fsync", command: plain("rsync", "--whole-file", "--fsync")},
+		}, modes("--fsync")...)},
+		{title: fmt.Sprintf("a tree of %d entries", entries(tree)), src: tree, keep: true, contenders: append([]contender{
+			{name: "cp -a", command: plain("cp", "-a")},
+			{name: "rsync -a", command: plain("rsync", "-a")},
+			{name: "rclone", command: plain("rclone", "copy", "--links")},
+		}, modes("-a")...)},
+	}
+}
+
+func entries(tree string) int {
+	n := 0
+	if err := filepath.WalkDir(tree, func(string, os.DirEntry, error) error { n++; return nil }); err != nil {
+		log.Fatal(err)
+	}
+	return n
+}
+
+// run measures all contenders that are installed and prints a line for each.
+func (c contest) run(rounds int, work string) error {
+	if err := os.Mkdir(work, 0o755); err != nil {
+		return err
+	}
+	c.contenders = slices.DeleteFunc(slices.Clone(c.contenders), func(x contender) bool {
+		_, err := exec.LookPath(x.command("", "")[0])
+		return err != nil
+	})
+	took := make([][]time.Duration, len(c.contenders))
+	for round := range rounds + 1 {
+		for i, x := range c.contenders {
+			d, err := c.measure(x, filepath.Join(work, fmt.Sprintf("%d-%d", round, i)))
+			if err != nil {
+				return err
+			}
+			if round > 0 { // the first is the warm-up
+				took[i] = append(took[i], d)
+			}
+		}
+	}
+	fmt.Printf("%s, %d rounds\n", c.title, rounds)
+	fmt.Printf("  %-16s %9s %9s   %s\n", "", "median", "best", "times as fast as "+c.contenders[0].name)
+	for i, x := range c.contenders {
+		ratios := make([]float64, rounds)
+		for r := range ratios {
+			ratios[r] = took[0][r].Seconds() / took[i][r].Seconds()
+		}
+		fmt.Printf("  %-16s %7.3f s %7.3f s   %.2f (%.2f to %.2f)\n", x.name, median(took[i]).Seconds(),
+			slices.Min(took[i]).Seconds(), median(ratios), slices.Min(ratios), slices.Max(ratios))
+	}
+	return nil
+}
+
+// measure times one run.
+func (c contest) measure(x contender, dst string) (time.Duration, error) {
+	if c.before != nil {
+		c.before(c.src)
+	}
+	if c.keep {
+		if err := os.Mkdir(dst, 0o755); err != nil {
+			return 0, err
+		}
+	}
+	start := time.Now()
+	err := execute(x.command(c.src, dst))
+	if err == nil && x.after != nil {
+		err = execute(x.after(dst))
+	}
+	took := time.Since(start)
+	if err == nil && !c.keep {
+		err = os.Remove(dst)
+	}
+	return took, err
+}
+
+func execute(command []string) error {
+	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
+	}
+	return nil
+}
+
+// median returns the middle value, the upper of two.
+func median[T cmp.Ordered](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
