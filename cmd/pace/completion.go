@@ -70,7 +70,7 @@ func valueWords(f cli.Flag) []string {
 func argumentWords(app *cli.App, c *cli.Command) []string {
 	switch c.Name {
 	case compareName:
-		return []string{"copy", "crawl"}
+		return comparedTools
 	case "completion":
 		return []string{"bash", "zsh", "fish"}
 	}

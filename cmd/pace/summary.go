@@ -27,7 +27,7 @@ func summary(r report, u unit, err error) string {
 		b.WriteString(left + "\n")
 	}
 	if interrupted {
-		b.WriteString(interruptedText(u) + "\n")
+		b.WriteString(interruptedText(r.Tool) + "\n")
 	}
 	return b.String()
 }
@@ -36,8 +36,9 @@ func doneText(r report, u unit) string {
 	good := r.Items - r.ItemsFailed
 	wall := secondsText(r.WallSeconds)
 	if u == inBytes {
-		return fmt.Sprintf("copied %s, %s in %s: %s",
-			countOf(good, "file"), bytesText(float64(r.Bytes)), wall, u.perSecond(r.BytesPerSecond))
+		done := map[string]string{"copy": "copied", "verify": "verified"}[r.Tool]
+		return fmt.Sprintf("%s %s, %s in %s: %s",
+			done, countOf(good, "file"), bytesText(float64(r.Bytes)), wall, u.perSecond(r.BytesPerSecond))
 	}
 	return fmt.Sprintf("fetched %s, %s in %s: %s",
 		countOf(good, "page"), bytesText(float64(r.Bytes)), wall, u.perSecond(r.ItemsPerSecond))
@@ -55,11 +56,14 @@ func leftText(r report) string {
 	return strings.Join(parts, ", ")
 }
 
-func interruptedText(u unit) string {
-	if u == inBytes {
-		return "interrupted: nothing unfinished has its final name; run the same command again"
+func interruptedText(tool string) string {
+	switch tool {
+	case "copy":
+		return "interrupted: nothing unfinished has its final name; run the same command again to go on"
+	case "crawl":
+		return "interrupted: the records of all finished pages are written"
 	}
-	return "interrupted: finished pages are written; run the same command to start again"
+	return "interrupted: run the same command again"
 }
 
 func countOf(n int64, noun string) string {
