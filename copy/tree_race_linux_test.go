@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -136,4 +137,33 @@ func TestUnreadableFolder(t *testing.T) {
 		holds(t, filepath.Join(to, "secret"), "kept")
 		same(t, filepath.Join(to, "a"), random(10))
 	})
+}
+
+// What an earlier boot has left of a tree may have lost its data: everything is copied again.
+func TestTreeOfAnotherBoot(t *testing.T) {
+	from, to := dirs(t)
+	src, part := filepath.Join(from, "src"), filepath.Join(to, ".dst"+partSuffix)
+	if err := errors.Join(os.Mkdir(src, 0o755), os.Mkdir(part, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(src, "f"), random(1000))
+	info, err := os.Stat(filepath.Join(src, "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(part, "f"), make([]byte, 1000))
+	if err := os.Chtimes(filepath.Join(part, "f"), info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(to, ".dst"+journalSuffix), []byte("pace tree 1\nanother boot\n1 2\n"))
+	var log logs
+	o := Options{Sources: []string{src}, Dest: filepath.Join(to, "dst"), Recursive: true, Log: log.logger()}
+	if r := mustRun(t, o); r.Bytes != 1000 {
+		t.Errorf("%d bytes", r.Bytes)
+	}
+	same(t, filepath.Join(to, "dst", "f"), random(1000))
+	holds(t, to, "dst")
+	if lines := log.lines(4); len(lines) != 1 || !strings.Contains(lines[0], "starting over") {
+		t.Errorf("logged %q", lines)
+	}
 }
