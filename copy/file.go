@@ -286,7 +286,7 @@ func (f *file) end(ctx context.Context, err error) error {
 	f.release(err != nil && f.resumable(ctx, err))
 	switch {
 	case err != nil:
-		err = f.failed(ctx, f.from.shown, err, f.begun)
+		err = f.failed(ctx, f.from.shown, err, f.begun || f.node != nil)
 	case f.skip:
 		f.Progress.ItemSkipped()
 	case f.DryRun:
