@@ -70,6 +70,11 @@ func (f *file) begin(ctx context.Context) error {
 		return err
 	}
 	var err error
+	if f.node != nil {
+		if f.to.hashed, err = f.node.hashesPart(f.to.name); err != nil {
+			return err
+		}
+	}
 	if f.part, err = openPart(ctx, f.to, f.meta); err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 )
 
 // growth is a new directory under the name of a part, beside its place, where nobody looks at it: the files in it can
@@ -15,11 +14,10 @@ import (
 type growth struct {
 	dir  *dir // it lies in
 	name string
-	note *os.File
-}
 
-// noteName is the name of the note of a growing directory.
-func noteName(part string) string { return strings.TrimSuffix(part, partSuffix) + journalSuffix }
+	note     *os.File
+	noteName string
+}
 
 // noteOf says what an earlier run must have copied, and when, for what it left to be of use: the same directory, in this
 // boot of the machine, because another one may have lost the data of what seems complete.
@@ -30,10 +28,18 @@ func noteOf(src meta) string {
 // grow makes the directory n.to under its part name, or takes over what an earlier run has left of it.
 func (n *node) grow() error {
 	n.made, n.hidden = true, true
-	g := &growth{dir: n.to.dir, name: partName(n.to.name, false)}
+	g := &growth{dir: n.to.dir}
+	hashed := false
+	var err error
+	if n.parent != nil {
+		if hashed, err = n.parent.hashesPart(n.name); err != nil {
+			return err
+		}
+	}
+	g.name, g.noteName = partName(n.to.name, hashed), journalName(n.to.name, hashed)
 	d, old, err := openOrMake(g.dir, g.name)
 	if isNameTooLong(err) {
-		g.name = partName(n.to.name, true)
+		g.name, g.noteName = partName(n.to.name, true), journalName(n.to.name, true)
 		d, old, err = openOrMake(g.dir, g.name)
 	}
 	if err != nil {
@@ -87,7 +93,7 @@ func (n *node) take(g *growth, old bool) error {
 	if err := n.dst.f.Chmod(0o700); err != nil {
 		return fmt.Errorf("cannot create directory %s: %w", n.to.shown, because(err))
 	}
-	if g.note, err = openOwn(n.to.dir.pathOf(noteName(g.name))); err != nil {
+	if g.note, err = openOwn(n.to.dir.pathOf(g.noteName)); err != nil {
 		return err
 	}
 	text := noteOf(n.meta)
@@ -121,7 +127,7 @@ func (g *growth) commit(to place) error {
 	if err := g.dir.rename(g.name, to.name, true); err != nil {
 		return fmt.Errorf("cannot create directory %s: %w", to.shown, err)
 	}
-	_ = g.dir.remove(noteName(g.name)) // a note without its directory says nothing
+	_ = g.dir.remove(g.noteName) // a note without its directory says nothing
 	return nil
 }
 

@@ -54,8 +54,8 @@ func (n *node) shown(root, name string) string {
 	return within(root, n.rel) + "/" + name
 }
 
-func (n *node) from(name string) place { return place{n.src, name, n.shown(n.tree.src, name)} }
-func (n *node) into(name string) place { return place{n.dst, name, n.shown(n.tree.dst, name)} }
+func (n *node) from(name string) place { return place{dir: n.src, name: name, shown: n.shown(n.tree.src, name)} }
+func (n *node) into(name string) place { return place{dir: n.dst, name: name, shown: n.shown(n.tree.dst, name)} }
 
 func (n *node) relOf(name string) string {
 	if n.rel == "" {
@@ -105,7 +105,7 @@ func (n *node) abandon() {
 	if n.grown != nil && n.tree.NoResume {
 		_ = n.dst.clear()
 		_ = n.grown.dir.rmdir(n.grown.name)
-		_ = n.grown.dir.remove(noteName(n.grown.name))
+		_ = n.grown.dir.remove(n.grown.noteName)
 	}
 	n.close()
 }
