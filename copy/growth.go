@@ -96,14 +96,22 @@ func (n *node) take(g *growth, old bool) error {
 	if g.note, err = openOwn(n.to.dir.pathOf(g.noteName)); err != nil {
 		return err
 	}
+	if err := checkOwn(g.note, beside(n.to.shown, g.noteName)); err != nil {
+		return err
+	}
 	text := noteOf(n.meta)
 	if old {
 		if err := n.takeOver(g, text); err != nil {
 			return err
 		}
 	}
-	_, err = g.note.WriteAt([]byte(text), 0)
-	return err
+	if err = g.note.Truncate(0); err == nil {
+		_, err = g.note.WriteAt([]byte(text), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot create directory %s: %w", n.to.shown, because(err))
+	}
+	return nil
 }
 
 // takeOver decides about what an earlier run has left.

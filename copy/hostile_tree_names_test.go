@@ -62,3 +62,18 @@ func TestLongNames(t *testing.T) {
 	}
 	inPlaces(t, src)
 }
+
+// A hard link in the place of a note is someone else's file, and is not written.
+func TestPlantedNote(t *testing.T) {
+	from, to := dirs(t)
+	write(t, filepath.Join(from, "f"), random(10))
+	victim := write(t, filepath.Join(filepath.Dir(to), "victim"), []byte("victim"))
+	if err := os.Link(victim, filepath.Join(to, ".dst.pace-journal")); err != nil {
+		t.Skip(err)
+	}
+	r, err := Run(t.Context(), Options{Sources: []string{from}, Dest: filepath.Join(to, "dst"), Recursive: true})
+	if err == nil || r.ItemsFailed != 1 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	same(t, victim, []byte("victim"))
+}
