@@ -114,9 +114,11 @@ func (f *file) inTheWay() (bool, error) {
 	return true, nil
 }
 
-// leftOver decides about what an earlier run has left under the name of f. It had the source's times last of all.
+// leftOver decides about what an earlier run has left under the name of f. It had the source's times last of all. If the
+// source changed after that in a way that leaves size and time as they were, its change time says so.
 func (f *file) leftOver(m meta) (bool, error) {
-	if m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime) {
+	before := f.meta.ctime.Before(m.ctime) || f.meta.ctime.IsZero()
+	if m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime) && before {
 		f.there = true
 		return false, nil
 	}

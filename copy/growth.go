@@ -19,10 +19,13 @@ type growth struct {
 	noteName string
 }
 
-// noteOf says what an earlier run must have copied, and when, for what it left to be of use: the same directory, in this
-// boot of the machine, because another one may have lost the data of what seems complete.
-func noteOf(src meta) string {
-	return fmt.Sprintf("pace tree 1\n%s\n%d %d\n", bootID(), src.dev, src.ino)
+// noteOf says what an earlier run must have copied, when and how, for what it left to be of use: the same directory, in
+// this boot of the machine, because another one may have lost the data of what seems complete; and with all that this run
+// is to do for each file, because files that are whole are not looked at again.
+func (n *node) noteOf() string {
+	t := n.tree
+	return fmt.Sprintf("pace tree 2\n%s\n%d %d\narchive %t verify %t fsync %t one file system %t\n",
+		bootID(), n.meta.dev, n.meta.ino, t.Archive, t.Verify, t.Fsync, t.OneFileSystem)
 }
 
 // grow makes the directory n.to under its part name, or takes over what an earlier run has left of it.
@@ -99,11 +102,14 @@ func (n *node) take(g *growth, old bool) error {
 	if err := checkOwn(g.note, beside(n.to.shown, g.noteName)); err != nil {
 		return err
 	}
-	text := noteOf(n.meta)
+	text := n.noteOf()
 	if old {
 		if err := n.takeOver(g, text); err != nil {
 			return err
 		}
+	}
+	if n.resumed {
+		return nil
 	}
 	if err = g.note.Truncate(0); err == nil {
 		_, err = g.note.WriteAt([]byte(text), 0)
@@ -126,7 +132,7 @@ func (n *node) takeOver(g *growth, text string) error {
 		n.tree.Log.Warn("resuming", "item", n.to.shown)
 		return nil
 	default:
-		n.tree.Log.Warn("starting over", "item", n.to.shown, "reason", "what is there is of another source or boot")
+		n.tree.Log.Warn("starting over", "item", n.to.shown, "reason", "what is there is of another source, another boot or other options")
 	}
 	return n.dst.clear()
 }

@@ -62,6 +62,11 @@ func (r *run) placeEntry(to place, m meta, from place, create func(at place) err
 		return false, err
 	}
 	now, err := to.dir.lstat(to.name)
+	if err == nil && to.stale {
+		if err = to.dir.removeAll(to.name, now.mode.IsDir()); err == nil {
+			return false, create(to)
+		}
+	}
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("cannot create %s: %w", to.shown, err)

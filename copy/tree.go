@@ -54,8 +54,12 @@ func (n *node) shown(root, name string) string {
 	return within(root, n.rel) + "/" + name
 }
 
-func (n *node) from(name string) place { return place{dir: n.src, name: name, shown: n.shown(n.tree.src, name)} }
-func (n *node) into(name string) place { return place{dir: n.dst, name: name, shown: n.shown(n.tree.dst, name)} }
+func (n *node) from(name string) place {
+	return place{dir: n.src, name: name, shown: n.shown(n.tree.src, name)}
+}
+func (n *node) into(name string) place {
+	return place{dir: n.dst, name: name, shown: n.shown(n.tree.dst, name), stale: n.hidden && n.resumed}
+}
 
 func (n *node) relOf(name string) string {
 	if n.rel == "" {
