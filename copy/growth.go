@@ -157,22 +157,31 @@ func (d *dir) removeAll(name string, isDir bool) error {
 	if !isDir {
 		return d.remove(name)
 	}
-	sub, err := d.sub(name)
+	sub, err := d.subToClear(name)
 	if err != nil {
-		if d.chmod(name, 0o700) != nil {
-			return err
-		}
-		if sub, err = d.sub(name); err != nil {
-			return err
-		}
+		return err
 	}
-	_ = sub.f.Chmod(0o700) // it may be one that was finished, and not ours to write
 	err = sub.clear()
 	_ = sub.close()
 	if err != nil {
 		return err
 	}
 	return d.rmdir(name)
+}
+
+// subToClear opens the directory name to remove what is in it.
+func (d *dir) subToClear(name string) (*dir, error) {
+	sub, err := d.sub(name)
+	if err != nil {
+		if d.chmod(name, 0o700) != nil {
+			return nil, err
+		}
+		if sub, err = d.sub(name); err != nil {
+			return nil, err
+		}
+	}
+	_ = sub.f.Chmod(0o700) // it may be one that was finished, and not ours to write
+	return sub, nil
 }
 
 // each calls f with each entry of d. f may remove it.
