@@ -24,11 +24,8 @@ func (n *node) copyEntries(ctx context.Context, entries []fs.DirEntry) error {
 		if n.leftOut(e.Name(), false) {
 			continue
 		}
-		err := n.reserved(e.Name())
-		if err != nil {
-			n.tree.Progress.Grow(1, 0)
-			err = n.outcome(ctx, e.Name(), false, err)
-		} else if e.Type().IsRegular() {
+		var err error
+		if e.Type().IsRegular() {
 			err = n.copyFile(ctx, b, e.Name())
 		} else {
 			err = n.copyEntry(ctx, e.Name())

@@ -4,46 +4,104 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 )
 
 // deleteExtra removes from a folder of the destination what the source has not. What is left out of the copy stays, and
-// so does what an unfinished run would go on with.
+// so does what an unfinished run would go on with. The error is one that ends the run.
 func (n *node) deleteExtra(ctx context.Context) error {
-	if n.unseen {
-		return nil // it was reported, and who cannot see must not remove
+	if !n.tree.Delete || n.made || n.dst == nil || n.unseen || n.mounted() {
+		return nil // who cannot see must not remove
 	}
-	return n.dst.each(func(name string, isDir bool) error {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		if unfinished(name) || n.leftOut(name, isDir) {
+	var stop error
+	err := n.dst.each(func(name string, isDir bool) error {
+		if unfinished(name) || n.src.has(name) {
 			return nil
 		}
-		if _, err := n.src.lstat(name); !errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return n.deleteOne(name, isDir)
+		_, stop = n.deleteOne(ctx, place{dir: n.dst, name: name}, n.relOf(name), isDir)
+		return stop
 	})
+	switch {
+	case errors.Is(stop, errStop):
+		return nil
+	case stop == nil && err != nil:
+		shown := n.shown(n.tree.dst, "")
+		return n.tree.failed(ctx, shown, fmt.Errorf("cannot read %s: %w", shown, because(err)), true)
+	}
+	return stop
 }
 
-func (n *node) deleteOne(name string, isDir bool) error {
-	shown := n.into(name).shown
-	if limit := n.tree.MaxDelete; n.tree.removed.Add(1) > limit && limit > 0 {
-		return fmt.Errorf("cannot remove %s: %d were removed, and more are not allowed", shown, limit)
+// deleteOne removes an entry and all that is in it, and returns whether it is gone: a folder stays with what of it is left
+// out of the copy. The error is errStop or one that ends the run.
+func (n *node) deleteOne(ctx context.Context, at place, rel string, isDir bool) (gone bool, err error) {
+	if ctx.Err() != nil {
+		return false, cancelled(ctx)
 	}
-	if !n.tree.DryRun {
-		if err := n.dst.removeAll(name, isDir); err != nil {
-			return fmt.Errorf("cannot remove %s: %w", shown, because(err))
+	if n.tree.leftOut(rel, isDir) {
+		return false, nil
+	}
+	at.shown = within(n.tree.dst, rel)
+	if isDir {
+		if gone, err = n.deleteIn(ctx, at, rel); !gone || err != nil {
+			return false, err
 		}
+	}
+	switch limit := n.tree.MaxDelete; {
+	case limit > 0 && n.tree.removed.Add(1) > limit:
+		if n.tree.overLimit.Swap(true) {
+			return false, errStop
+		}
+		err = fmt.Errorf("%d were removed, and more are not allowed", limit)
+	case n.tree.DryRun:
+	case isDir:
+		err = at.dir.rmdir(at.name)
+	default:
+		err = at.dir.remove(at.name)
+	}
+	if err != nil {
+		return false, n.notRemoved(ctx, at, err)
 	}
 	if n.tree.Removed != nil {
 		n.tree.telling.Lock()
 		defer n.tree.telling.Unlock()
-		n.tree.Removed(shown)
+		n.tree.Removed(at.shown)
 	}
-	return nil
+	return true, nil
+}
+
+// deleteIn removes what is in a folder, and returns whether that is all.
+func (n *node) deleteIn(ctx context.Context, at place, rel string) (empty bool, err error) {
+	var sub *dir
+	if n.tree.DryRun {
+		sub, err = at.dir.sub(at.name)
+	} else {
+		sub, err = at.dir.subToClear(at.name)
+	}
+	if err != nil {
+		return false, n.notRemoved(ctx, at, err)
+	}
+	defer func() { _ = sub.close() }()
+	if m, err := sub.meta(); err != nil || sameFile(m, n.tree.root.meta) {
+		return false, n.notRemoved(ctx, at, errors.New("it is the source"))
+	}
+	empty = true
+	var stop error
+	err = sub.each(func(name string, isDir bool) error {
+		var gone bool
+		gone, stop = n.deleteOne(ctx, place{dir: sub, name: name}, rel+"/"+name, isDir)
+		empty = empty && gone
+		return stop
+	})
+	if stop == nil && err != nil {
+		return false, n.notRemoved(ctx, at, err)
+	}
+	return empty, stop
+}
+
+// notRemoved counts an entry that could not be removed.
+func (n *node) notRemoved(ctx context.Context, at place, err error) error {
+	n.tree.Progress.Grow(1, 0)
+	return n.tree.failed(ctx, at.shown, fmt.Errorf("cannot remove %s: %w", at.shown, because(err)), true)
 }
 
 // unfinished says whether a name is one of those that runs give to what is not whole.
@@ -55,6 +113,9 @@ func unfinished(name string) bool {
 func (n *node) checkDelete() error {
 	if !n.tree.Delete || n.dst == nil || n.made {
 		return nil
+	}
+	if n.dst.holds(n.src) {
+		return usagef("--delete refused: %s is in %s, and would be removed", n.tree.src, n.tree.dst)
 	}
 	empty := true
 	err := n.src.each(func(string, bool) error {

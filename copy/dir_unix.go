@@ -48,7 +48,7 @@ func openParent(path string) (place, error) {
 		folder = "."
 	}
 	d, err := openDir(folder)
-	return place{d, name, path}, err
+	return place{dir: d, name: name, shown: path}, err
 }
 
 func (d *dir) fd() int      { return int(d.f.Fd()) }

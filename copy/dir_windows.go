@@ -39,7 +39,7 @@ func openParent(path string) (place, error) {
 		folder = "."
 	}
 	d, err := openDir(folder)
-	return place{d, name, path}, err
+	return place{dir: d, name: name, shown: path}, err
 }
 
 func (d *dir) close() error { return errors.Join(d.f.Close(), d.root.Close()) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 )
 
 // copyEntry copies what is neither a directory nor a regular file. The error is one that ends the run.
@@ -115,9 +114,11 @@ func (f *file) inTheWay() (bool, error) {
 	return true, nil
 }
 
-// leftOver decides about what an earlier run has left under the name of f. It had the source's times last of all.
+// leftOver decides about what an earlier run has left under the name of f. It had the source's times last of all. If the
+// source changed after that in a way that leaves size and time as they were, its change time says so.
 func (f *file) leftOver(m meta) (bool, error) {
-	if m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime) {
+	before := f.meta.ctime.Before(m.ctime) || f.meta.ctime.IsZero()
+	if m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime) && before {
 		f.there = true
 		return false, nil
 	}
@@ -130,18 +131,4 @@ func (f *file) leftOver(m meta) (bool, error) {
 // collides is what to say of a name that is taken where only this run makes names.
 func (f *file) collides() error {
 	return fmt.Errorf("will not overwrite just-created %s with %s", f.to.shown, f.from.shown)
-}
-
-// reserved fails for a name that a run gives to what is not whole yet of another entry of the source: that one would take
-// the copy of this one for a part of itself.
-func (n *node) reserved(name string) error {
-	if !unfinished(name) {
-		return nil
-	}
-	whole := strings.TrimSuffix(strings.TrimSuffix(name[1:], partSuffix), journalSuffix)
-	m, err := n.src.lstat(whole)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && n.leftOut(whole, m.mode.IsDir()) {
-		return nil
-	}
-	return fmt.Errorf("cannot copy %s: %s is copied by way of a file of that name", n.from(name).shown, n.from(whole).shown)
 }

@@ -70,6 +70,11 @@ func (f *file) begin(ctx context.Context) error {
 		return err
 	}
 	var err error
+	if f.node != nil {
+		if f.to.hashed, err = f.node.hashesPart(f.to.name); err != nil {
+			return err
+		}
+	}
 	if f.part, err = openPart(ctx, f.to, f.meta); err != nil {
 		return err
 	}
@@ -313,7 +318,7 @@ func (f *file) end(ctx context.Context, err error) error {
 	f.release(err != nil && f.resumable(ctx, err))
 	switch {
 	case err != nil:
-		err = f.failed(ctx, f.from.shown, err, f.begun)
+		err = f.failed(ctx, f.from.shown, err, f.begun || f.node != nil)
 	case f.skip:
 		f.Progress.ItemSkipped()
 	case f.DryRun:

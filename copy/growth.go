@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 )
 
 // growth is a new directory under the name of a part, beside its place, where nobody looks at it: the files in it can
@@ -15,25 +14,35 @@ import (
 type growth struct {
 	dir  *dir // it lies in
 	name string
-	note *os.File
+
+	note     *os.File
+	noteName string
 }
 
-// noteName is the name of the note of a growing directory.
-func noteName(part string) string { return strings.TrimSuffix(part, partSuffix) + journalSuffix }
-
-// noteOf says what an earlier run must have copied, and when, for what it left to be of use: the same directory, in this
-// boot of the machine, because another one may have lost the data of what seems complete.
-func noteOf(src meta) string {
-	return fmt.Sprintf("pace tree 1\n%s\n%d %d\n", bootID(), src.dev, src.ino)
+// noteOf says what an earlier run must have copied, when and how, for what it left to be of use: the same directory, in
+// this boot of the machine, because another one may have lost the data of what seems complete; and with all that this run
+// is to do for each file, because files that are whole are not looked at again.
+func (n *node) noteOf() string {
+	t := n.tree
+	return fmt.Sprintf("pace tree 2\n%s\n%d %d\narchive %t verify %t fsync %t one file system %t\n",
+		bootID(), n.meta.dev, n.meta.ino, t.Archive, t.Verify, t.Fsync, t.OneFileSystem)
 }
 
 // grow makes the directory n.to under its part name, or takes over what an earlier run has left of it.
 func (n *node) grow() error {
 	n.made, n.hidden = true, true
-	g := &growth{dir: n.to.dir, name: partName(n.to.name, false)}
+	g := &growth{dir: n.to.dir}
+	hashed := false
+	var err error
+	if n.parent != nil {
+		if hashed, err = n.parent.hashesPart(n.name); err != nil {
+			return err
+		}
+	}
+	g.name, g.noteName = partName(n.to.name, hashed), journalName(n.to.name, hashed)
 	d, old, err := openOrMake(g.dir, g.name)
 	if isNameTooLong(err) {
-		g.name = partName(n.to.name, true)
+		g.name, g.noteName = partName(n.to.name, true), journalName(n.to.name, true)
 		d, old, err = openOrMake(g.dir, g.name)
 	}
 	if err != nil {
@@ -88,17 +97,25 @@ func (n *node) take(g *growth, old bool) error {
 	if err := n.dst.f.Chmod(0o700); err != nil {
 		return fmt.Errorf("cannot create directory %s: %w", n.to.shown, because(err))
 	}
-	if g.note, err = openOwn(n.to.dir.pathOf(noteName(g.name))); err != nil {
+	if g.note, err = openOwn(n.to.dir.pathOf(g.noteName)); err != nil {
 		return err
 	}
-	text := noteOf(n.meta)
+	text := n.noteOf()
 	if old {
 		if err := n.takeOver(g, text); err != nil {
 			return err
 		}
 	}
-	_, err = g.note.WriteAt([]byte(text), 0)
-	return err
+	if n.resumed {
+		return nil
+	}
+	if err = g.note.Truncate(0); err == nil {
+		_, err = g.note.WriteAt([]byte(text), 0)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot create directory %s: %w", n.to.shown, because(err))
+	}
+	return nil
 }
 
 // takeOver decides about what an earlier run has left.
@@ -113,7 +130,7 @@ func (n *node) takeOver(g *growth, text string) error {
 		n.tree.Log.Warn("resuming", "item", n.to.shown)
 		return nil
 	default:
-		n.tree.Log.Warn("starting over", "item", n.to.shown, "reason", "what is there is of another source or boot")
+		n.tree.Log.Warn("starting over", "item", n.to.shown, "reason", "what is there is of another source, another boot or other options")
 	}
 	return n.dst.clear()
 }
@@ -128,7 +145,7 @@ func (g *growth) commit(d *dir, to place) error {
 	if err := g.dir.rename(g.name, to.name, true); err != nil {
 		return fmt.Errorf("cannot create directory %s: %w", to.shown, err)
 	}
-	_ = g.dir.remove(noteName(g.name)) // a note without its directory says nothing
+	_ = g.dir.remove(g.noteName) // a note without its directory says nothing
 	return nil
 }
 
@@ -144,22 +161,31 @@ func (d *dir) removeAll(name string, isDir bool) error {
 	if !isDir {
 		return d.remove(name)
 	}
-	sub, err := d.sub(name)
+	sub, err := d.subToClear(name)
 	if err != nil {
-		if d.chmod(name, 0o700) != nil {
-			return err
-		}
-		if sub, err = d.sub(name); err != nil {
-			return err
-		}
+		return err
 	}
-	_ = sub.f.Chmod(0o700) // it may be one that was finished, and not ours to write
 	err = sub.clear()
 	_ = sub.close()
 	if err != nil {
 		return err
 	}
 	return d.rmdir(name)
+}
+
+// subToClear opens the directory name to remove what is in it.
+func (d *dir) subToClear(name string) (*dir, error) {
+	sub, err := d.sub(name)
+	if err != nil {
+		if d.chmod(name, 0o700) != nil {
+			return nil, err
+		}
+		if sub, err = d.sub(name); err != nil {
+			return nil, err
+		}
+	}
+	_ = sub.f.Chmod(0o700) // it may be one that was finished, and not ours to write
+	return sub, nil
 }
 
 // each calls f with each entry of d. f may remove it.

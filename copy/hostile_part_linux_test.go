@@ -202,32 +202,6 @@ func TestHostileJournalTaken(t *testing.T) {
 	}
 }
 
-// What crashes have left in a source is not mixed up with what is copied by way of such names.
-func TestHostilePartsInSource(t *testing.T) {
-	inModes(t, func(t *testing.T, m limiter.Mode) {
-		from, to := dirs(t)
-		data := random(200_000)
-		write(t, filepath.Join(from, "a"), data)
-		write(t, filepath.Join(from, partName("a", false)), []byte("left of a"))
-		write(t, filepath.Join(from, partName("gone", false)), []byte("left of nothing"))
-		for _, name := range []string{"d", partName("d", false)} {
-			if err := os.Mkdir(filepath.Join(from, name), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			write(t, filepath.Join(from, name, "in "+name), data)
-		}
-		r, err := Run(t.Context(), Options{
-			Sources: []string{from + "/."}, Dest: to, Recursive: true, Mode: m, ChunkSize: 16 * kib, Reflink: ReflinkNever,
-		})
-		if err != nil || r.ItemsFailed != 2 {
-			t.Errorf("got %+v, %v", r, err)
-		}
-		same(t, filepath.Join(to, "a"), data)
-		holds(t, to, partName("gone", false), "a", "d")
-		holds(t, filepath.Join(to, "d"), "in d")
-	})
-}
-
 // Sizes that are not the truth, in a tree and with holes for zeros.
 func TestHostileTreeOfSys(t *testing.T) {
 	const src = "/sys/class/net/lo/statistics"

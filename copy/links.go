@@ -100,7 +100,7 @@ func (g *linkGroup) again(ctx context.Context, f *file) error {
 func (g *linkGroup) linkFile(ctx context.Context, f *file) error {
 	f.Progress.Grow(0, -f.meta.size)
 	var err error
-	f.skip, err = f.placeEntry(f.to, f.meta, f.from.shown, g.link)
+	f.skip, err = f.placeEntry(f.to, f.meta, f.from, g.link)
 	return f.end(ctx, err)
 }
 

@@ -21,9 +21,11 @@ type meta struct {
 
 // place is a name in an open directory, and the path by which the user knows it.
 type place struct {
-	dir   *dir
-	name  string
-	shown string
+	dir    *dir
+	name   string
+	shown  string
+	stale  bool // what has the name is what an earlier run has left, where nobody sees it
+	hashed bool // a hash stands for the name in that of the part, because the source has an entry of the plain one
 }
 
 // sameFile says whether both are the same file.

@@ -49,9 +49,10 @@ type Options struct {
 	// is not there is a failed item.
 	Only []string
 	// Delete removes from the folders of an existing destination tree what the source has not. What Filter leaves out
-	// stays, and so does all in a folder whose source cannot be listed. An empty source tree is refused.
+	// stays, and so do the folders it is in, and all in a folder whose source cannot be listed. Refused are an empty source,
+	// one that is in the destination, and the contents of one among several.
 	Delete bool
-	// MaxDelete is how many entries of the destination Delete removes at most; 0 is unlimited.
+	// MaxDelete is how many files and folders of the destination Delete removes at most; 0 is unlimited.
 	MaxDelete int64
 	// DryRun changes nothing. Verbose and Removed are told what would be done.
 	DryRun bool

@@ -3,7 +3,9 @@ package copy
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -44,7 +46,7 @@ func workPaths(dst string) []string {
 
 // openPart makes or takes over the part file of to, with what it holds. src is the source, which it must not be.
 func openPart(ctx context.Context, to place, src meta) (*part, error) {
-	name := partName(to.name, false)
+	name := partName(to.name, to.hashed)
 	f, err := lockPart(ctx, to, name)
 	if isNameTooLong(err) {
 		name = partName(to.name, true)
@@ -74,3 +76,25 @@ func (p *part) discard() {
 
 // close unlocks the part file and leaves it where it is.
 func (p *part) close() { _ = p.f.Close() }
+
+// hashesPart says whether the part of name needs a hash for a name because the source has an entry of the plain one, or of
+// the journal's: what was left of an earlier copy, and is copied like everything else. Both would be written into one file.
+func (n *node) hashesPart(name string) (bool, error) {
+	if !n.sourceHasPart(name, false) {
+		return false, nil
+	}
+	if n.sourceHasPart(name, true) {
+		return false, fmt.Errorf("cannot create %s: the source has entries of its part's names", n.into(name).shown)
+	}
+	return true, nil
+}
+
+func (n *node) sourceHasPart(name string, hashed bool) bool {
+	return n.src.has(partName(name, hashed)) || n.src.has(journalName(name, hashed))
+}
+
+// has says whether d has, or may have, an entry.
+func (d *dir) has(name string) bool {
+	_, err := d.lstat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}

@@ -42,6 +42,9 @@ func plan(o *Options) ([]item, error) {
 			it.dst, it.merge = landing(o.Dest, src)
 		}
 		it.info, it.err = look(src, o.Recursive)
+		if it.merge && o.Delete && len(items) > 1 {
+			return nil, usagef("--delete refused: what %s has not, another source may have brought to %s", src, o.Dest)
+		}
 		items[i] = it
 	}
 	return items, nil

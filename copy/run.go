@@ -31,9 +31,11 @@ type run struct {
 	live   live
 
 	warnings atomic.Int64
-	warned   sync.Map   // what kinds of them
-	telling  sync.Mutex // held while Verbose or Removed is called
-	removed  atomic.Int64
+	warned   sync.Map     // what kinds of them
+	telling  sync.Mutex   // held while Verbose or Removed is called
+	removed  atomic.Int64 // entries, and those that MaxDelete has forbidden
+
+	overLimit atomic.Bool // it has forbidden one, which was told
 
 	// Tests put faults here.
 	openRing func(workers int, size int64) (driver, error)

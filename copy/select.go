@@ -45,8 +45,11 @@ func (n *node) leftOut(name string, dir bool) bool {
 	if n.tree.Filter == nil && n.tree.only == nil {
 		return false
 	}
-	rel := n.relOf(name)
-	return n.tree.Filter.Excludes(rel, dir) || !n.tree.only.has(rel, dir)
+	return n.tree.leftOut(n.relOf(name), dir)
+}
+
+func (t *tree) leftOut(rel string, dir bool) bool {
+	return t.Filter.Excludes(rel, dir) || !t.only.has(rel, dir)
 }
 
 // only are the paths of a tree that are copied, whatever else is there. A nil *only is all.

@@ -24,7 +24,7 @@ func (n *node) copySpecial(name string) (skipped bool, err error) {
 	group.mu.Lock()
 	defer group.mu.Unlock()
 	if group.node != nil {
-		return n.tree.placeEntry(to, m, from.shown, group.link)
+		return n.tree.placeEntry(to, m, from, group.link)
 	}
 	skipped, err = n.tree.makeSpecial(from, to, m)
 	if err == nil && !skipped {
@@ -47,7 +47,7 @@ func (r *run) makeSpecial(from, to place, m meta) (skipped bool, err error) {
 		}
 		return at.dir.mknod(at.name, m)
 	}
-	return r.placeEntry(to, m, from.shown, func(at place) error {
+	return r.placeEntry(to, m, from, func(at place) error {
 		if err := create(at); err != nil {
 			return fmt.Errorf("cannot create the %s %s: %w", kind(m.mode), to.shown, err)
 		}
@@ -56,23 +56,31 @@ func (r *run) makeSpecial(from, to place, m meta) (skipped bool, err error) {
 }
 
 // placeEntry makes an entry of to, at once if its name is free, otherwise beside it and then in its place.
-func (r *run) placeEntry(to place, m meta, from string, create func(at place) error) (skipped bool, err error) {
+func (r *run) placeEntry(to place, m meta, from place, create func(at place) error) (skipped bool, err error) {
 	err = create(to)
 	if !errors.Is(err, fs.ErrExist) {
 		return false, err
 	}
 	now, err := to.dir.lstat(to.name)
+	if err == nil && to.stale {
+		if err = to.dir.removeAll(to.name, now.mode.IsDir()); err == nil {
+			return false, create(to)
+		}
+	}
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("cannot create %s: %w", to.shown, err)
 	case sameFile(now, m):
-		return false, usagef("%s and %s are the same file", from, to.shown)
+		return false, usagef("%s and %s are the same file", from.shown, to.shown)
 	case now.mode.IsDir():
-		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", to.shown, from)
+		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", to.shown, from.shown)
 	case r.stays(now, m):
 		return true, nil
 	}
-	at := place{to.dir, partName(to.name, true), to.shown}
+	at := place{dir: to.dir, name: partName(to.name, true), shown: to.shown}
+	if from.dir.has(at.name) {
+		return false, fmt.Errorf("cannot create %s: the source has an entry of its part's name", to.shown)
+	}
 	_ = to.dir.remove(at.name) // of a run that was killed
 	if err = create(at); err == nil {
 		if err = to.dir.rename(at.name, to.name, false); err != nil {

@@ -54,8 +54,12 @@ func (n *node) shown(root, name string) string {
 	return within(root, n.rel) + "/" + name
 }
 
-func (n *node) from(name string) place { return place{n.src, name, n.shown(n.tree.src, name)} }
-func (n *node) into(name string) place { return place{n.dst, name, n.shown(n.tree.dst, name)} }
+func (n *node) from(name string) place {
+	return place{dir: n.src, name: name, shown: n.shown(n.tree.src, name)}
+}
+func (n *node) into(name string) place {
+	return place{dir: n.dst, name: name, shown: n.shown(n.tree.dst, name), stale: n.hidden && n.resumed}
+}
 
 func (n *node) relOf(name string) string {
 	if n.rel == "" {
@@ -73,6 +77,9 @@ func (n *node) release(ctx context.Context) error {
 	for ; n != nil && n.holds.Add(-1) == 0; n = n.parent {
 		if err := ctx.Err(); err != nil {
 			return cancelled(ctx)
+		}
+		if err := n.deleteExtra(ctx); err != nil {
+			return err
 		}
 		n.tree.live.remove(n)
 		err := n.complete(ctx)
@@ -105,7 +112,7 @@ func (n *node) abandon() {
 	if n.grown != nil && n.tree.NoResume {
 		_ = n.dst.clear()
 		_ = n.grown.dir.rmdir(n.grown.name)
-		_ = n.grown.dir.remove(noteName(n.grown.name))
+		_ = n.grown.dir.remove(n.grown.noteName)
 	}
 	n.close()
 }
@@ -114,11 +121,6 @@ func (n *node) abandon() {
 func (n *node) complete(ctx context.Context) error {
 	if n.resumed && !n.unseen {
 		if err := n.prune(ctx); err != nil {
-			return err
-		}
-	}
-	if n.tree.Delete && !n.made && n.dst != nil {
-		if err := n.deleteExtra(ctx); err != nil {
 			return err
 		}
 	}
@@ -203,7 +205,7 @@ func (n *node) openRoot(it item) error {
 			return fmt.Errorf("cannot create directory %s: %w", n.tree.dst, because(err))
 		}
 	}
-	err = n.tree.outside(n.to.dir, n.meta)
+	err = n.outside()
 	if err == nil && n.dst == nil {
 		if n.tree.DryRun {
 			err = n.dryGrow()
@@ -240,32 +242,43 @@ func (n *node) existing(it item) (*dir, error) {
 	return d, nil
 }
 
-// outside returns an error if dst is in the directory src: the copy would copy itself, without end.
-func (t *tree) outside(dst *dir, src meta) error {
-	at, err := dst.up(".")
-	for err == nil {
-		var m, above meta
-		if m, err = at.meta(); err != nil {
-			break
+// outside returns an error if the destination is in the source: the copy would copy itself, without end.
+func (n *node) outside() error {
+	if n.src.holds(n.to.dir) {
+		return usagef("cannot copy the directory %s into itself, %s", n.tree.src, n.tree.dst)
+	}
+	return nil
+}
+
+// holds says whether other is d or in it, at any depth. What cannot be looked at is not a folder that we read.
+func (d *dir) holds(other *dir) bool {
+	us, err := d.meta()
+	if err != nil {
+		return false
+	}
+	at, err := other.up(".")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = at.close() }()
+	for {
+		m, err := at.meta()
+		if err != nil {
+			return false
 		}
-		if sameFile(m, src) {
-			_ = at.close()
-			return usagef("cannot copy the directory %s into itself, %s", t.src, t.dst)
+		if sameFile(m, us) {
+			return true
 		}
-		var next *dir
-		if next, err = at.up(".."); err != nil {
-			break
+		next, err := at.up("..")
+		if err != nil {
+			return false
 		}
 		_ = at.close()
-		if above, err = next.meta(); err == nil && sameFile(above, m) {
-			return next.close()
-		}
 		at = next
+		if above, err := at.meta(); err != nil || sameFile(above, m) {
+			return false
+		}
 	}
-	if at != nil {
-		_ = at.close()
-	}
-	return nil // what cannot be looked at is not a folder that we read
 }
 
 func trimSlashes(path string) string {

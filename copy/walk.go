@@ -94,11 +94,7 @@ func (l *level) batch() []fs.DirEntry {
 func (l *level) enter(ctx context.Context, name string) (*node, error) {
 	n := &node{tree: l.tree, parent: l.node, name: name, rel: l.relOf(name), hidden: l.hidden, atName: name}
 	n.to = l.into(name)
-	err := l.reserved(name)
-	if err == nil {
-		err = n.open()
-	}
-	if err != nil {
+	if err := n.open(); err != nil {
 		shown := n.shown(n.tree.src, "")
 		n.tree.Progress.Grow(1, 0)
 		return nil, n.tree.failed(ctx, shown, err, true)

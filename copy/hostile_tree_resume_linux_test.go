@@ -1,0 +1,121 @@
+package copy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"pace/limiter"
+)
+
+// stoppedAt runs o and cancels it with the read of that number.
+func stoppedAt(t *testing.T, o Options, reads int64) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := newRun(o)
+	var count atomic.Int64
+	r.wrap = func(d driver) driver {
+		return faulty{driver: d, read: func(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
+			if count.Add(1) == reads {
+				cancel()
+			}
+			return d.pread(ctx, f, p, off)
+		}}
+	}
+	if _, err := r.run(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("it was not stopped: %v", err)
+	}
+}
+
+// The source changes between a run that was stopped and the next one, or what is asked for does. There is nothing of
+// before in the result.
+func TestStaleParts(t *testing.T) {
+	const files = 60
+	name := func(src string, i int) string { return filepath.Join(src, fmt.Sprintf("sub%d/%d", i%3, i)) }
+	keepTimes := func(t *testing.T, path string, change func() error) {
+		var st unix.Stat_t
+		err := unix.Lstat(path, &st)
+		if err == nil {
+			err = change()
+		}
+		if err == nil {
+			err = unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{st.Atim, st.Mtim}, unix.AT_SYMLINK_NOFOLLOW)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, change := range map[string]func(t *testing.T, src string, i int, o *Options) error{
+		"nothing": func(*testing.T, string, int, *Options) error { return nil },
+		"bytes, not size and time": func(t *testing.T, src string, i int, _ *Options) error {
+			keepTimes(t, name(src, i), func() error { return os.WriteFile(name(src, i), random(1000 + i)[i:], 0o644) })
+			return nil
+		},
+		"mode":    func(_ *testing.T, src string, i int, _ *Options) error { return os.Chmod(name(src, i), 0o711) },
+		"to -a":   func(_ *testing.T, _ string, _ int, o *Options) error { o.Archive = true; return nil },
+		"no more": func(_ *testing.T, src string, i int, _ *Options) error { return os.Remove(name(src, i)) },
+		"to folder": func(_ *testing.T, src string, i int, _ *Options) error {
+			return errors.Join(os.Remove(name(src, i)), os.MkdirAll(name(src, i)+"/x", 0o755))
+		},
+		"to link": func(_ *testing.T, src string, i int, o *Options) error {
+			o.NoClobber = true
+			return errors.Join(os.Remove(name(src, i)), os.Symlink("new", name(src, i)))
+		},
+		"links": func(_ *testing.T, src string, i int, o *Options) error {
+			o.NoClobber = true
+			link := name(src, i) + "l"
+			return errors.Join(os.Remove(link), os.Symlink("new", link))
+		},
+		"folder to file": func(_ *testing.T, src string, i int, _ *Options) error {
+			dir := filepath.Dir(name(src, i))
+			if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+				return err
+			}
+			return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, random(i), 0o644))
+		},
+		"folder to link": func(_ *testing.T, src string, i int, _ *Options) error {
+			dir := filepath.Dir(name(src, i))
+			if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+				return err
+			}
+			return errors.Join(os.RemoveAll(dir), os.Symlink("/", dir))
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			inModes(t, func(t *testing.T, m limiter.Mode) {
+				from, to := dirs(t)
+				src := filepath.Join(from, "src")
+				for i := range files {
+					if err := os.MkdirAll(filepath.Dir(name(src, i)), 0o755); err != nil {
+						t.Fatal(err)
+					}
+					write(t, name(src, i), random(1000))
+					err := os.Chmod(name(src, i), 0o755|os.ModeSetuid)
+					if err == nil {
+						err = os.Symlink("old", name(src, i)+"l")
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				o := Options{Sources: []string{src}, Dest: filepath.Join(to, "dst"), Recursive: true, Mode: m, ChunkSize: 64 * kib}
+				stoppedAt(t, o, 45)
+				for i := range files {
+					if err := change(t, src, i, &o); err != nil {
+						t.Fatal(err)
+					}
+				}
+				o.Mode = (m + 1) % 3
+				mustRun(t, o)
+				alike(t, lookAt(t, o.Dest, o.Archive), lookAt(t, src, o.Archive))
+				holds(t, to, "dst")
+			})
+		})
+	}
+}
