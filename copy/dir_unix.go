@@ -18,6 +18,11 @@ type dir struct{ f *os.File }
 // openDir opens the directory at path, to make entries in it. Links in path are followed.
 func openDir(path string) (*dir, error) { return openDirAt(unix.AT_FDCWD, path, path, 0) }
 
+// openDirItself opens the directory at path, which must not be a symlink.
+func openDirItself(path string) (*dir, error) {
+	return openDirAt(unix.AT_FDCWD, path, path, unix.O_NOFOLLOW)
+}
+
 func openDirAt(at int, name, shown string, flags int) (*dir, error) {
 	const mode = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 	fd, err := openat(at, name, mode|flags, 0)

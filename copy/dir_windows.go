@@ -23,6 +23,18 @@ func openDir(path string) (*dir, error) {
 	return dirOf(root)
 }
 
+// openDirItself opens the directory at path, which must not be a link.
+func openDirItself(path string) (*dir, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, errNotDirectory
+	}
+	return openDir(path)
+}
+
 func dirOf(root *os.Root) (*dir, error) {
 	f, err := root.Open(".")
 	if err != nil {

@@ -155,7 +155,7 @@ func (n *node) complete(ctx context.Context) error {
 	return nil
 }
 
-// openTree makes the root of a tree. its is set for the contents of src: they go into dst itself.
+// openTree opens both sides of a tree at its root. Its node is held for the walk.
 func (r *run) openTree(it item) (*node, error) {
 	t := &tree{run: r, src: it.src, dst: trimSlashes(it.dst)}
 	t.links.init()
@@ -191,12 +191,15 @@ func (n *node) openRoot(it item) error {
 	if n.meta, err = n.src.meta(); err != nil {
 		return fmt.Errorf("cannot read %s: %w", it.src, because(err))
 	}
+	if !sameFile(n.meta, metaOfInfo(it.info)) {
+		return &ChangedError{it.src} // another directory, or a link to one
+	}
 	if n.dst, err = n.existing(it); err != nil {
 		return err
 	}
 	if n.dst != nil {
 		n.to = place{shown: n.tree.dst}
-		if n.to.dir, err = openDir(n.tree.dst); err != nil {
+		if n.to.dir, err = n.dst.up("."); err != nil {
 			_ = n.dst.close()
 			return err
 		}
@@ -235,7 +238,11 @@ func (n *node) existing(it item) (*dir, error) {
 	case sameFile(m, n.meta):
 		return nil, usagef("%s and %s are the same directory", it.src, it.dst)
 	}
-	d, err := openDir(it.dst)
+	open := openDirItself
+	if it.merge {
+		open = openDir
+	}
+	d, err := open(it.dst)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write to directory %s: %w", it.dst, because(err))
 	}
