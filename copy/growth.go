@@ -130,7 +130,8 @@ func (n *node) takeOver(g *growth, text string) error {
 		n.tree.Log.Warn("resuming", "item", n.to.shown)
 		return nil
 	default:
-		n.tree.Log.Warn("starting over", "item", n.to.shown, "reason", "what is there is of another source, another boot or other options")
+		n.tree.Log.Warn("starting over", "item", n.to.shown,
+			"reason", "what is there is of another source, another boot or other options")
 	}
 	return n.dst.clear()
 }
