@@ -24,6 +24,8 @@ func (r *run) claim(it item) (skip bool, err error) {
 			return true, nil
 		case r.NoClobber && !it.info.IsDir():
 			return true, nil
+		case earlier.IsDir() && it.isTree(&r.Options):
+			return false, nil // folders of one name become one
 		}
 		return false, fmt.Errorf("will not overwrite just-created %s with %s", it.dst, it.src)
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -24,6 +23,7 @@ type run struct {
 	walk   *walk                  // of the item before, if it is a tree
 	dests  map[string]fs.FileInfo // the destinations of items that came already, with their sources
 	works  map[string]string      // the paths of their part files and journals, with those of the destinations
+	merges bool                   // several items go into one folder: each begins when the one before is done
 	chunk  int64                  // bytes of one operation
 	width  int                    // jobs at once
 	driver driver
@@ -78,6 +78,7 @@ func (r *run) run(ctx context.Context) (Report, error) {
 	report := Report{Backend: backendOf(r.Mode), Workers: r.workers()}
 	var err error
 	if r.items, err = plan(&r.Options); err == nil {
+		r.merges = mergesAny(&r.Options, r.items)
 		report.Backend, err = r.drive(ctx)
 	}
 	report.CPUs = report.Workers
@@ -155,6 +156,9 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 			r.Progress.SetTotalKnown()
 			return nil, io.EOF
 		}
+		if r.merges && r.engine.busy() {
+			return nil, errBusy
+		}
 		it := r.items[r.at]
 		r.at++
 		if skip, err := r.claim(it); skip || err != nil {
@@ -223,15 +227,7 @@ func (r *run) copyItemSpecial(ctx context.Context, it item, t target) error {
 	return nil
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
 func (r *run) specialItem(it item, t target) (skipped bool, err error) {
-	if r.DryRun {
-		return r.NoClobber && exists(t.path), nil
-	}
 	from, err := openParent(it.src)
 	if err != nil {
 		return false, fmt.Errorf("cannot read %s: %w", it.src, because(err))
@@ -242,6 +238,9 @@ func (r *run) specialItem(it item, t target) (skipped bool, err error) {
 		return false, fmt.Errorf("cannot create %s: %w", it.dst, because(err))
 	}
 	defer func() { _ = to.dir.close() }()
+	if r.DryRun {
+		return r.dryEntry(to, metaOfInfo(it.info), from)
+	}
 	return r.makeSpecial(from, to, metaOfInfo(it.info))
 }
 
