@@ -51,7 +51,7 @@ func (e *engine) next(ctx context.Context) (job, error) {
 			e.mu.Unlock()
 			j, err := e.source(ctx)
 			e.mu.Lock()
-			if err == errBusy {
+			if errors.Is(err, errBusy) {
 				if len(e.begun)+len(e.waiting) == 0 && e.running > 0 {
 					e.changed.Wait()
 				}
