@@ -22,14 +22,14 @@ func (n *node) drySpecial(name string) (skipped bool, err error) {
 	if n.dst == nil {
 		return false, nil
 	}
-	now, err := n.dst.lstat(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	return n.tree.dryEntry(to, m, from)
+}
+
+// dryEntry decides as placeEntry does, and changes nothing.
+func (r *run) dryEntry(to place, m meta, from place) (skipped bool, err error) {
+	now, err := to.dir.lstat(to.name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("cannot create %s: %w", to.shown, err)
-	case now.mode.IsDir():
-		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", to.shown, from.shown)
 	}
-	return n.tree.stays(now, m), nil
+	return r.entryStays(now, err, to, m, from)
 }

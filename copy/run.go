@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -227,15 +226,7 @@ func (r *run) copyItemSpecial(ctx context.Context, it item, t target) error {
 	return nil
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
 func (r *run) specialItem(it item, t target) (skipped bool, err error) {
-	if r.DryRun {
-		return r.NoClobber && exists(t.path), nil
-	}
 	from, err := openParent(it.src)
 	if err != nil {
 		return false, fmt.Errorf("cannot read %s: %w", it.src, because(err))
@@ -246,6 +237,9 @@ func (r *run) specialItem(it item, t target) (skipped bool, err error) {
 		return false, fmt.Errorf("cannot create %s: %w", it.dst, because(err))
 	}
 	defer func() { _ = to.dir.close() }()
+	if r.DryRun {
+		return r.dryEntry(to, metaOfInfo(it.info), from)
+	}
 	return r.makeSpecial(from, to, metaOfInfo(it.info))
 }
 

@@ -67,15 +67,8 @@ func (r *run) placeEntry(to place, m meta, from place, create func(at place) err
 			return false, create(to)
 		}
 	}
-	switch {
-	case err != nil:
-		return false, fmt.Errorf("cannot create %s: %w", to.shown, err)
-	case sameFile(now, m):
-		return false, usagef("%s and %s are the same file", from.shown, to.shown)
-	case now.mode.IsDir():
-		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", to.shown, from.shown)
-	case r.stays(now, m):
-		return true, nil
+	if skipped, err = r.entryStays(now, err, to, m, from); skipped || err != nil {
+		return skipped, err
 	}
 	at := place{dir: to.dir, name: partName(to.name, true), shown: to.shown}
 	if from.dir.has(at.name) {
@@ -90,6 +83,19 @@ func (r *run) placeEntry(to place, m meta, from place, create func(at place) err
 	// Also after a rename: it leaves both names if they are links to one file (rename(2)).
 	_ = to.dir.remove(at.name)
 	return false, err
+}
+
+// entryStays says whether now, which has the name of to, is to stay, or why it cannot be replaced by what m tells of.
+func (r *run) entryStays(now meta, err error, to place, m meta, from place) (stays bool, _ error) {
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("cannot create %s: %w", to.shown, err)
+	case sameFile(now, m):
+		return false, usagef("%s and %s are the same file", from.shown, to.shown)
+	case now.mode.IsDir():
+		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", to.shown, from.shown)
+	}
+	return r.stays(now, m), nil
 }
 
 // keepSpecial gives to, which is not to be opened, what m and from say. A symlink has no mode.
