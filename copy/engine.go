@@ -2,6 +2,7 @@ package copy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 )
@@ -12,7 +13,7 @@ type job func(context.Context) error
 // engine hands out the jobs of a run: chunks of files that have begun first, then files that were found large, then what
 // the sources bring next. So few files are open at a time, and the walk is never far ahead of the copying.
 type engine struct {
-	source func(context.Context) (job, error) // what comes next; io.EOF at the end
+	source func(context.Context) (job, error) // what comes next; io.EOF at the end, errBusy before what has to wait
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -28,6 +29,16 @@ func newEngine(source func(context.Context) (job, error)) *engine {
 	return e
 }
 
+// errBusy is what a source says when all that it brought has to be done before it brings more.
+var errBusy = errors.New("not before the jobs of the last source have ended")
+
+// busy says whether a job has not ended.
+func (e *engine) busy() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.running > 0 || len(e.begun)+len(e.waiting) > 0
+}
+
 // next is called by one worker at a time.
 func (e *engine) next(ctx context.Context) (job, error) {
 	e.mu.Lock()
@@ -40,6 +51,12 @@ func (e *engine) next(ctx context.Context) (job, error) {
 			e.mu.Unlock()
 			j, err := e.source(ctx)
 			e.mu.Lock()
+			if err == errBusy {
+				if len(e.begun)+len(e.waiting) == 0 && e.running > 0 {
+					e.changed.Wait()
+				}
+				continue
+			}
 			if err != nil && err != io.EOF {
 				return nil, err
 			}

@@ -60,6 +60,19 @@ func landing(dest, src string) (dst string, merge bool) {
 	return within(dest, base), false
 }
 
+// mergesAny says whether the contents of one of several items go where others go too. Which one is the last to copy a name
+// that several have is then not to be left to chance.
+func mergesAny(o *Options, items []item) bool {
+	trees := map[string]bool{}
+	for _, it := range items {
+		if it.isTree(o) && (it.merge || trees[it.dst]) {
+			return len(items) > 1
+		}
+		trees[it.dst] = it.isTree(o)
+	}
+	return false
+}
+
 // look says what src is. A recursive copy takes symlinks as such (cp -r is cp -r -P), unless a slash follows.
 func look(src string, recursive bool) (fs.FileInfo, error) {
 	if recursive {

@@ -20,7 +20,8 @@ type run struct {
 	items  []item
 	at     int             // the item that comes next
 	walk   *walk           // of the item before, if it is a tree
-	dests  map[string]bool // of items that came already
+	dests  map[string]bool // of items that came already: whether they are trees
+	merges bool            // several items go into one folder: each begins when the one before is done
 	chunk  int64           // bytes of one operation
 	width  int             // jobs at once
 	driver driver
@@ -75,6 +76,7 @@ func (r *run) run(ctx context.Context) (Report, error) {
 	report := Report{Backend: backendOf(r.Mode), Workers: r.workers()}
 	var err error
 	if r.items, err = plan(&r.Options); err == nil {
+		r.merges = mergesAny(&r.Options, r.items)
 		report.Backend, err = r.drive(ctx)
 	}
 	report.CPUs = report.Workers
@@ -149,6 +151,9 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 			r.Progress.SetTotalKnown()
 			return nil, io.EOF
 		}
+		if r.merges && r.engine.busy() {
+			return nil, errBusy
+		}
 		it := r.items[r.at]
 		r.at++
 		if err := r.claim(it); err != nil {
@@ -176,10 +181,11 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 
 // claim fails if an earlier item has the destination of it. The contents of several folders can go into one.
 func (r *run) claim(it item) error {
-	if it.err == nil && !it.merge && r.dests[it.dst] {
+	tree, came := r.dests[it.dst]
+	if it.err == nil && came && !(tree && it.isTree(&r.Options)) {
 		return fmt.Errorf("will not overwrite just-created %s with %s", it.dst, it.src)
 	}
-	r.dests[it.dst] = true
+	r.dests[it.dst] = it.isTree(&r.Options)
 	return nil
 }
 
