@@ -3,6 +3,7 @@ package copy
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -19,7 +20,7 @@ import (
 var fewNames = []string{"a", "b", "c", "d"}
 
 // randomTree makes a small tree of everything under few names, so that two of them have much in common.
-func randomTree(t *testing.T, rnd *rand.Rand, dir string, depth int) {
+func randomTree(t *testing.T, rnd *rand.Rand, dir string, depth int, fifos bool) {
 	t.Helper()
 	err := os.MkdirAll(dir, 0o755)
 	for _, name := range fewNames {
@@ -29,14 +30,14 @@ func randomTree(t *testing.T, rnd *rand.Rand, dir string, depth int) {
 		}
 		switch k := rnd.IntN(10); {
 		case k < 4 && depth < 3:
-			randomTree(t, rnd, path, depth+1)
+			randomTree(t, rnd, path, depth+1, fifos)
 		case k < 8:
 			write(t, path, random(rnd.IntN(3)*40_000))
 			when := time.Unix(1_600_000_000, rnd.Int64N(3))
 			err = errors.Join(err, os.Chtimes(path, when, when))
 		case k == 8:
 			err = errors.Join(err, os.Symlink([]string{"a", "..", "nothing", "/"}[rnd.IntN(4)], path))
-		default:
+		case fifos:
 			err = errors.Join(err, unix.Mkfifo(path, 0o600))
 		}
 	}
@@ -52,9 +53,9 @@ func TestDryRunIsTrue(t *testing.T) {
 	for i := range 400 {
 		root := t.TempDir()
 		src, dst := filepath.Join(root, "src"), filepath.Join(root, "dst")
-		randomTree(t, rnd, src, 0)
+		randomTree(t, rnd, src, 0, true)
 		if !maybe(4) {
-			randomTree(t, rnd, dst, 0)
+			randomTree(t, rnd, dst, 0, false) // a file that is copied to a fifo waits for a reader
 		}
 		o := Options{
 			Sources: []string{filepath.Join(src, []string{"", "a", "b"}[rnd.IntN(3)]) + []string{"", "/."}[rnd.IntN(2)]}, Dest: dst,
@@ -109,4 +110,25 @@ func everything(t *testing.T, root string) []string {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// A dry run writes nothing to a device or fifo either.
+func TestDryRunInPlace(t *testing.T) {
+	from, to := dirs(t)
+	src, fifo := write(t, filepath.Join(from, "f"), random(100)), filepath.Join(to, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(fifo, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close() }()
+	said := sayAll(t, Options{Sources: []string{src}, Dest: fifo, Checksum: true}, true)
+	if want := []string{src + " to " + fifo, "0 failed 0 skipped <nil>"}; !slices.Equal(said, want) {
+		t.Errorf("got %q, want %q", said, want)
+	}
+	if n, err := reader.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("it wrote %d bytes, %v", n, err)
+	}
 }

@@ -202,7 +202,7 @@ func (r *run) copyItem(ctx context.Context, it item) error {
 	if !it.info.Mode().IsRegular() {
 		return r.copyItemSpecial(ctx, it, t)
 	}
-	if r.DryRun && !r.Checksum {
+	if r.DryRun && (!r.Checksum || t.inPlace != 0) {
 		r.tell(it.src, it.dst)
 		return nil
 	}
