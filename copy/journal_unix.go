@@ -33,6 +33,9 @@ func openOwn(path string) (*os.File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot open %s: %w", path, err)
 		}
+		if st.Nlink == 0 {
+			continue // the run before, which has renamed its part, has just removed it
+		}
 		if !alone(&st) || unix.Unlink(path) != nil {
 			return nil, notOurJournal(path)
 		}
