@@ -70,6 +70,9 @@ func (f *file) begin(ctx context.Context) error {
 		return err
 	}
 	var err error
+	if f.Archive {
+		f.to.uid = f.meta.uid
+	}
 	if f.node != nil {
 		if f.to.hashed, err = f.node.hashesPart(f.to.name); err != nil {
 			return err

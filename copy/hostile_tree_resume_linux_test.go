@@ -119,3 +119,35 @@ func TestStaleParts(t *testing.T) {
 		})
 	}
 }
+
+// A run that was killed between the change of owner and the name has left a part that is not ours any more. It is taken
+// back, but only from the owner that this run would give it to.
+func TestPartGivenAway(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		for _, owner := range []int{12, 13} {
+			from, to := dirs(t)
+			plant(t, from, "f", "sub/g")
+			plant(t, to, "f", ".f.pace-part", ".sub.pace-part/g", ".sub.pace-part/more")
+			err := errors.Join(
+				os.Chown(filepath.Join(from, "f"), 12, 34), os.Chown(filepath.Join(from, "sub"), 12, 34),
+				os.Chown(filepath.Join(to, ".f.pace-part"), owner, 34), os.Chown(filepath.Join(to, ".sub.pace-part"), owner, 34),
+				os.Chmod(filepath.Join(to, ".f.pace-part"), 0o755|os.ModeSetuid), os.Chmod(filepath.Join(to, ".sub.pace-part"), 0o555),
+			)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := Run(t.Context(), Options{Sources: []string{from + "/."}, Dest: to, Archive: true, Mode: m})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if owner == 12 {
+				alike(t, lookAt(t, to, true), lookAt(t, from, true))
+			} else if r.ItemsFailed != 2 {
+				t.Errorf("%d failed", r.ItemsFailed)
+			}
+		}
+	})
+}

@@ -53,11 +53,16 @@ func takePart(f *os.File, to place, name string) (bool, error) {
 	switch {
 	case err != nil:
 		return false, fmt.Errorf("cannot create %s: %w", to.shown, err)
-	case open.Mode&unix.S_IFMT != unix.S_IFREG || open.Nlink != 1 || int(open.Uid) != os.Geteuid():
+	case open.Mode&unix.S_IFMT != unix.S_IFREG || open.Nlink != 1 || !takeBack(f, int(open.Uid), to):
 		// Someone may have put it there, to read what is copied or to have another file of ours overwritten.
 		return false, notOurs(to, name)
 	}
 	return true, f.Chmod(0o600)
+}
+
+// takeBack says whether an open part is this user's, if need be from now on.
+func takeBack(f *os.File, owner int, to place) bool {
+	return owner == os.Geteuid() || owner == to.uid && f.Chown(os.Geteuid(), os.Getegid()) == nil
 }
 
 func notOurs(to place, name string) error {
