@@ -151,3 +151,48 @@ func TestPartGivenAway(t *testing.T) {
 		}
 	})
 }
+
+// An update goes on with the links of files that a killed one has copied: what is up to date is linked, not copied apart.
+func TestUpdateLinks(t *testing.T) {
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		from, to := dirs(t)
+		first := write(t, filepath.Join(from, "a"), random(300*kib))
+		for _, name := range []string{"b", "c", "newer"} {
+			if err := os.Link(first, filepath.Join(from, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o := Options{Sources: []string{from + "/."}, Dest: to, Archive: true, Mode: m, ChunkSize: 64 * kib}
+		mustRun(t, o)
+		newer := filepath.Join(to, "newer")
+		err := errors.Join(os.Remove(filepath.Join(to, "b")), os.Remove(filepath.Join(to, "c")), os.Remove(newer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		apart := write(t, filepath.Join(to, "c"), random(300*kib))
+		write(t, newer, []byte("newer"))
+		if err := os.Chtimes(apart, info.ModTime(), info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		o.Update = true
+		for range 2 {
+			mustRun(t, o)
+			same(t, newer, []byte("newer"))
+			if err := os.Remove(newer); err != nil {
+				t.Fatal(err)
+			}
+			got, want := lookAt(t, to, true), lookAt(t, from, true)
+			delete(want, "newer")
+			got["."] = want["."]
+			alike(t, got, want)
+			write(t, newer, []byte("newer"))
+		}
+		if r := mustRun(t, o); r.ItemsSkipped != 4 || r.Bytes != 0 {
+			t.Errorf("%+v", r)
+		}
+	})
+}
