@@ -167,5 +167,3 @@ func (d *dir) lock() (bool, error) {
 
 // up opens "." or ".." of d.
 func (d *dir) up(name string) (*dir, error) { return openDirAt(d.fd(), name, d.f.Name(), 0) }
-
-func ownedByUs(m meta) bool { return m.uid == os.Geteuid() }

@@ -111,6 +111,7 @@ func (f *file) inTheWay() (bool, error) {
 		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", f.to.shown, f.from.shown)
 	}
 	f.skip = f.stays(m, f.meta)
+	f.current = f.skip && !f.NoClobber && m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime)
 	return true, nil
 }
 

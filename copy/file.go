@@ -30,6 +30,7 @@ type file struct {
 	begun    bool // bytes may have moved
 	skip     bool // the destination is to stay as it is
 	there    bool // an earlier run has copied it whole
+	current  bool // the destination, which is to stay, is a copy of it: other names can be linked to it
 
 	// Of a small file in a tree, which has no part file.
 	piece    []byte // its data
@@ -70,6 +71,9 @@ func (f *file) begin(ctx context.Context) error {
 		return err
 	}
 	var err error
+	if f.Archive {
+		f.to.uid = f.meta.uid
+	}
 	if f.node != nil {
 		if f.to.hashed, err = f.node.hashesPart(f.to.name); err != nil {
 			return err
@@ -314,7 +318,7 @@ func (f *file) settle(ctx context.Context) error {
 // end is the last of a file. err is what became of it; the error returned is one that ends the run.
 func (f *file) end(ctx context.Context, err error) error {
 	f.live.remove(f)
-	whole := err == nil && !f.skip
+	whole := err == nil && (!f.skip || f.current)
 	f.release(err != nil && f.resumable(ctx, err))
 	switch {
 	case err != nil:

@@ -34,6 +34,9 @@ func (n *node) grow() error {
 	g := &growth{dir: n.to.dir}
 	hashed := false
 	var err error
+	if n.tree.Archive {
+		n.to.uid = n.meta.uid
+	}
 	if n.parent != nil {
 		if hashed, err = n.parent.hashesPart(n.name); err != nil {
 			return err
@@ -88,7 +91,7 @@ func (n *node) take(g *growth, old bool) error {
 	}
 	m, err := n.dst.meta()
 	// Where a file system gives all files one owner, a new directory need not be this user's.
-	if err == nil && old && !ownedByUs(m) {
+	if err == nil && old && !takeBack(n.dst.f, m.uid, n.to) {
 		err = fmt.Errorf("%s is not a part directory of this user; remove it", part)
 	}
 	if err != nil {

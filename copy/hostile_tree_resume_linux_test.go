@@ -119,3 +119,81 @@ func TestStaleParts(t *testing.T) {
 		})
 	}
 }
+
+// A run that was killed between the change of owner and the name has left a part that is not ours any more. It is taken
+// back, but only from the owner that this run would give it to.
+func TestPartGivenAway(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		for _, owner := range []int{12, 13} {
+			from, to := dirs(t)
+			plant(t, from, "f", "sub/g")
+			plant(t, to, "f", ".f.pace-part", ".sub.pace-part/g", ".sub.pace-part/more")
+			err := errors.Join(
+				os.Chown(filepath.Join(from, "f"), 12, 34), os.Chown(filepath.Join(from, "sub"), 12, 34),
+				os.Chown(filepath.Join(to, ".f.pace-part"), owner, 34), os.Chown(filepath.Join(to, ".sub.pace-part"), owner, 34),
+				os.Chmod(filepath.Join(to, ".f.pace-part"), 0o755|os.ModeSetuid), os.Chmod(filepath.Join(to, ".sub.pace-part"), 0o555),
+			)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := Run(t.Context(), Options{Sources: []string{from + "/."}, Dest: to, Archive: true, Mode: m})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if owner == 12 {
+				alike(t, lookAt(t, to, true), lookAt(t, from, true))
+			} else if r.ItemsFailed != 1 {
+				// Another's plain file is removed and the copy begun anew; another's folder may hold what is his.
+				t.Errorf("%d failed", r.ItemsFailed)
+			}
+		}
+	})
+}
+
+// An update goes on with the links of files that a killed one has copied: what is up to date is linked, not copied apart.
+func TestUpdateLinks(t *testing.T) {
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		from, to := dirs(t)
+		first := write(t, filepath.Join(from, "a"), random(300*kib))
+		for _, name := range []string{"b", "c", "newer"} {
+			if err := os.Link(first, filepath.Join(from, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o := Options{Sources: []string{from + "/."}, Dest: to, Archive: true, Mode: m, ChunkSize: 64 * kib}
+		mustRun(t, o)
+		newer := filepath.Join(to, "newer")
+		err := errors.Join(os.Remove(filepath.Join(to, "b")), os.Remove(filepath.Join(to, "c")), os.Remove(newer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		apart := write(t, filepath.Join(to, "c"), random(300*kib))
+		write(t, newer, []byte("newer"))
+		if err := os.Chtimes(apart, info.ModTime(), info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		o.Update = true
+		for range 2 {
+			mustRun(t, o)
+			same(t, newer, []byte("newer"))
+			if err := os.Remove(newer); err != nil {
+				t.Fatal(err)
+			}
+			got, want := lookAt(t, to, true), lookAt(t, from, true)
+			delete(want, "newer")
+			got["."] = want["."]
+			alike(t, got, want)
+			write(t, newer, []byte("newer"))
+		}
+		if r := mustRun(t, o); r.ItemsSkipped != 4 || r.Bytes != 0 {
+			t.Errorf("%+v", r)
+		}
+	})
+}

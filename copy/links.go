@@ -99,9 +99,32 @@ func (g *linkGroup) again(ctx context.Context, f *file) error {
 // linkFile makes f another name of the first, and ends it.
 func (g *linkGroup) linkFile(ctx context.Context, f *file) error {
 	f.Progress.Grow(0, -f.meta.size)
-	var err error
-	f.skip, err = f.placeEntry(f.to, f.meta, f.from, g.link)
+	m := f.meta
+	linked, err := g.linked(f.to)
+	switch {
+	case err != nil || linked && (f.Update || f.Checksum):
+		f.skip = linked
+		return f.end(ctx, err)
+	case f.Update:
+		m.mtime = m.mtime.Add(1) // one that is as new, but a file of its own, does not stay
+	}
+	f.skip, err = f.placeEntry(f.to, m, f.from, g.link)
 	return f.end(ctx, err)
+}
+
+// linked says whether to is a name of the group already.
+func (g *linkGroup) linked(to place) (bool, error) {
+	now, err := to.dir.lstat(to.name)
+	if err != nil {
+		return false, nil // it will be made, or not
+	}
+	d, err := g.node.reopen()
+	if err != nil {
+		return false, fmt.Errorf("cannot link %s to %s: %w", to.shown, g.node.into(g.name).shown, err)
+	}
+	defer func() { _ = d.close() }()
+	first, err := d.lstat(g.name)
+	return err == nil && sameFile(first, now), nil
 }
 
 // link makes to a name of the group.

@@ -142,7 +142,7 @@ func takePart(f *os.File, to place, name string, made bool) (bool, error) {
 		return false, fmt.Errorf("cannot create %s: %w", to.shown, err)
 	}
 	// Where a file system gives all files one owner, or root's to nobody, the new file need not be this user's.
-	if !made && !ours(&open) {
+	if !made && !(alone(&open) && takeBack(f, int(open.Uid), to)) {
 		// Someone may have put it there, to read what is copied or to have another file of ours overwritten.
 		if !alone(&open) || to.dir.remove(name) != nil {
 			return false, notOurs(to, name)
@@ -170,6 +170,11 @@ func hasNoLocks(err error) bool {
 func alone(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFREG && st.Nlink == 1 }
 
 func ours(st *unix.Stat_t) bool { return alone(st) && int(st.Uid) == os.Geteuid() }
+
+// takeBack says whether an open part is this user's, if need be from now on.
+func takeBack(f *os.File, owner int, to place) bool {
+	return owner == os.Geteuid() || owner == to.uid && f.Chown(os.Geteuid(), os.Getegid()) == nil
+}
 
 func notOurs(to place, name string) error {
 	return fmt.Errorf("cannot create %s: %s is not a part file of this user; remove it", to.shown, beside(to.shown, name))

@@ -19,7 +19,7 @@ func (f *file) decide(ctx context.Context) (bool, error) {
 	if f.Checksum {
 		same, err := f.hasSame(ctx)
 		if same || err != nil {
-			f.skip = same
+			f.skip, f.current = same, same
 			return true, err
 		}
 	}
