@@ -3,6 +3,7 @@ package copy
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -61,3 +62,21 @@ func (d *dir) mknod(name string, m meta) error {
 
 // pathOf is a path that leads to an entry of d itself, for calls that know no descriptors.
 func (d *dir) pathOf(name string) string { return fdPath(d.f) + "/" + name }
+
+// chmodAt goes by a descriptor, because only Linux 6.6 has a call that does not follow.
+func chmodAt(at int, name string, perm uint32) error {
+	fd, err := openat(at, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer func() { _ = f.Close() }()
+	m, err := statFile(f)
+	if err == nil && m.mode&fs.ModeSymlink != 0 {
+		return unix.ELOOP
+	}
+	if err == nil {
+		err = unix.Chmod(fdPath(f), perm)
+	}
+	return err
+}

@@ -50,3 +50,7 @@ func (d *dir) mknod(string, meta) error { return errors.ErrUnsupported }
 
 // pathOf is a path that leads to an entry of d, for calls that know no descriptors.
 func (d *dir) pathOf(name string) string { return d.f.Name() + "/" + name }
+
+func chmodAt(at int, name string, perm uint32) error {
+	return unix.Fchmodat(at, name, perm, unix.AT_SYMLINK_NOFOLLOW)
+}

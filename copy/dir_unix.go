@@ -151,7 +151,8 @@ func (d *dir) lchown(name string, uid, gid int) error {
 	return unix.Fchownat(d.fd(), name, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-func (d *dir) chmod(name string, perm uint32) error { return unix.Fchmodat(d.fd(), name, perm, 0) }
+// chmod does not follow a symlink: someone may have put one where a directory or a fifo was.
+func (d *dir) chmod(name string, perm uint32) error { return chmodAt(d.fd(), name, perm) }
 
 // lock takes the directory for this run; false if another run has it.
 func (d *dir) lock() (bool, error) {

@@ -2,10 +2,12 @@ package copy
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -196,4 +198,42 @@ func TestUpdateLinks(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	})
+}
+
+// Links and special files have their names only when they are whole: an update of what a killed run has left would keep
+// one that is newer than its source.
+func TestSpecialIsWhole(t *testing.T) {
+	from, to := dirs(t)
+	target := strings.Repeat("x", 20)
+	err := errors.Join(os.Symlink(target, filepath.Join(from, "link")), unix.Mkfifo(filepath.Join(from, "fifo"), 0o604))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	watch, err := unix.InotifyInit1(unix.IN_CLOEXEC)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = unix.Close(watch) }()
+	if _, err := unix.InotifyAddWatch(watch, to, unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_ATTRIB); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, Options{Sources: []string{from + "/."}, Dest: to, Archive: true})
+	buf := make([]byte, 64*kib)
+	n, err := unix.Read(watch, buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for buf = buf[:n]; len(buf) > 0; {
+		mask, length := binary.NativeEndian.Uint32(buf[4:]), binary.NativeEndian.Uint32(buf[12:])
+		name := strings.TrimRight(string(buf[16:16+length]), "\x00")
+		if seen[name] = true; (name == "link" || name == "fifo") && mask&unix.IN_MOVED_TO == 0 {
+			t.Errorf("%s: event %x", name, mask)
+		}
+		buf = buf[16+length:]
+	}
+	if !seen["link"] || !seen["fifo"] {
+		t.Errorf("saw %v", seen)
+	}
+	alike(t, lookAt(t, to, true), lookAt(t, from, true))
 }

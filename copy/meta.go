@@ -25,6 +25,7 @@ type place struct {
 	name   string
 	shown  string
 	uid    int  // besides this user, who may own the part: a run that was killed may have given it away already
+	hidden bool // nobody else looks there
 	stale  bool // what has the name is what an earlier run has left, where nobody sees it
 	hashed bool // a hash stands for the name in that of the part, because the source has an entry of the plain one
 }

@@ -55,20 +55,25 @@ func (r *run) makeSpecial(from, to place, m meta) (skipped bool, err error) {
 	})
 }
 
-// placeEntry makes an entry of to, at once if its name is free, otherwise beside it and then in its place.
+// placeEntry makes an entry of to: at once where nobody sees that it is not whole, otherwise beside it and then in its
+// place.
 func (r *run) placeEntry(to place, m meta, from place, create func(at place) error) (skipped bool, err error) {
-	err = create(to)
-	if !errors.Is(err, fs.ErrExist) {
-		return false, err
+	if to.hidden || m.mode.IsRegular() { // of a regular file, create makes a link, which is whole at once
+		if err = create(to); !errors.Is(err, fs.ErrExist) {
+			return false, err
+		}
 	}
 	now, err := to.dir.lstat(to.name)
+	free := errors.Is(err, fs.ErrNotExist)
 	if err == nil && to.stale {
 		if err = to.dir.removeAll(to.name, now.mode.IsDir()); err == nil {
 			return false, create(to)
 		}
 	}
-	if skipped, err = r.entryStays(now, err, to, m, from); skipped || err != nil {
-		return skipped, err
+	if !free {
+		if skipped, err = r.entryStays(now, err, to, m, from); skipped || err != nil {
+			return skipped, err
+		}
 	}
 	at := place{dir: to.dir, name: partName(to.name, true), shown: to.shown}
 	if from.dir.has(at.name) {
@@ -76,7 +81,7 @@ func (r *run) placeEntry(to place, m meta, from place, create func(at place) err
 	}
 	_ = to.dir.remove(at.name) // of a run that was killed
 	if err = create(at); err == nil {
-		if err = to.dir.rename(at.name, to.name, false); err != nil {
+		if err = to.dir.rename(at.name, to.name, free); err != nil {
 			err = fmt.Errorf("cannot create %s: %w", to.shown, err)
 		}
 	}

@@ -58,7 +58,7 @@ func (n *node) from(name string) place {
 	return place{dir: n.src, name: name, shown: n.shown(n.tree.src, name)}
 }
 func (n *node) into(name string) place {
-	return place{dir: n.dst, name: name, shown: n.shown(n.tree.dst, name), stale: n.hidden && n.resumed}
+	return place{dir: n.dst, name: name, shown: n.shown(n.tree.dst, name), hidden: n.hidden, stale: n.hidden && n.resumed}
 }
 
 func (n *node) relOf(name string) string {

@@ -1,0 +1,37 @@
+//go:build unix
+
+package copy
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A mode is given to what has the name, not to what a link of that name leads to.
+func TestChmodFollowsNothing(t *testing.T) {
+	outside, to := dirs(t)
+	victim := write(t, filepath.Join(outside, "victim"), nil)
+	if err := os.Symlink(victim, filepath.Join(to, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(filepath.Join(to, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := openDir(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.close() }()
+	_ = d.chmod("link", 0o777) // where links have modes, it gets this one
+	if err := d.chmod("fifo", 0o640); err != nil {
+		t.Error(err)
+	}
+	for path, want := range map[string]os.FileMode{victim: 0o644, filepath.Join(to, "fifo"): 0o640} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
+}
