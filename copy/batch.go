@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	batchLen  = 16      // files that are copied together
+	batchLen  = 16      // files that are copied together, and entries that one job takes
 	probeSize = 4 * kib // bytes read of a file that says it is empty
 )
 
@@ -74,7 +74,7 @@ func (b *batch) add(ctx context.Context, f *file) error {
 	if need == 0 {
 		need = probeSize
 	}
-	if need > len(b.free) || len(b.files) == batchLen {
+	if need > len(b.free) || len(b.files) == b.perBatch {
 		if err := b.flush(ctx); err != nil {
 			return err
 		}
