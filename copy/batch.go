@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	batchLen  = 16      // files that are copied together, at most
-	batchOpen = 512     // small files that all workers have open together, so that descriptors do not run out
+	batchLen  = 16      // files that are copied together, and entries that one job takes
 	probeSize = 4 * kib // bytes read of a file that says it is empty
 )
 
@@ -51,9 +50,6 @@ type batch struct {
 
 func newBatch(r *run) *batch { return &batch{run: r} }
 
-// together is how many files a batch has at most.
-func (r *run) together() int { return min(max(batchOpen/r.width, 1), batchLen) }
-
 // close gives everything back. Files that are still there are those of a run that was stopped.
 func (b *batch) close() {
 	for _, f := range b.files {
@@ -78,7 +74,7 @@ func (b *batch) add(ctx context.Context, f *file) error {
 	if need == 0 {
 		need = probeSize
 	}
-	if need > len(b.free) || len(b.files) == b.together() {
+	if need > len(b.free) || len(b.files) == b.perBatch {
 		if err := b.flush(ctx); err != nil {
 			return err
 		}

@@ -36,3 +36,23 @@ func TestTreeGoesOnAfterFile(t *testing.T) {
 		same(t, filepath.Join(to, "b"), random(11))
 	})
 }
+
+// However few files may be open, what all workers may open together fits.
+func TestFit(t *testing.T) {
+	for _, limit := range []int{0, 1, 70, 100, 256, 1024, 1 << 20} {
+		for _, width := range []int{1, 2, 8, 16, 64, 1000} {
+			r := newRun(Options{})
+			r.width = width
+			r.fit(limit)
+			if r.width < 1 || r.width > width || r.perBatch < 1 || r.perBatch > batchLen {
+				t.Errorf("limit %d: %d workers with %d files", limit, r.width, r.perBatch)
+			}
+			if need := r.width * (2*r.perBatch + workerDescriptors/2); limit >= 256 && need+otherDescriptors > limit {
+				t.Errorf("limit %d: %d workers need %d", limit, r.width, need)
+			}
+			if limit >= 20_000 && r.perBatch != batchLen {
+				t.Errorf("limit %d: batches of %d", limit, r.perBatch)
+			}
+		}
+	}
+}

@@ -18,17 +18,18 @@ import (
 // run is one call of [Run].
 type run struct {
 	Options
-	items  []item
-	at     int                    // the item that comes next
-	walk   *walk                  // of the item before, if it is a tree
-	dests  map[string]fs.FileInfo // the destinations of items that came already, with their sources
-	works  map[string]string      // the paths of their part files and journals, with those of the destinations
-	merges bool                   // several items go into one folder: each begins when the one before is done
-	chunk  int64                  // bytes of one operation
-	width  int                    // jobs at once
-	driver driver
-	engine *engine
-	live   live
+	items    []item
+	at       int                    // the item that comes next
+	walk     *walk                  // of the item before, if it is a tree
+	dests    map[string]fs.FileInfo // the destinations of items that came already, with their sources
+	works    map[string]string      // the paths of their part files and journals, with those of the destinations
+	merges   bool                   // several items go into one folder: each begins when the one before is done
+	chunk    int64                  // bytes of one operation
+	width    int                    // jobs at once
+	perBatch int                    // files that are copied together
+	driver   driver
+	engine   *engine
+	live     live
 
 	warnings atomic.Int64
 	warned   sync.Map     // what kinds of them
@@ -131,6 +132,7 @@ func (r *run) size() {
 	}
 	if trees {
 		r.chunk, r.width = r.chunkSize(), r.workers()
+		r.fit(descriptorLimit())
 		return
 	}
 	r.Progress.SetTotalKnown()

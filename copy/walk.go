@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"syscall"
 )
 
 const readAhead = 256 // entries of a directory that are read at once
@@ -73,6 +74,9 @@ func (l *level) fill(ctx context.Context) error {
 	l.read = true
 	if err == io.EOF {
 		return nil
+	}
+	if errors.Is(err, syscall.EBADF) {
+		err = fs.ErrPermission // it could only be opened to find things in it
 	}
 	l.unseen = true // what was not read may well be there
 	shown := l.shown(l.tree.src, "")

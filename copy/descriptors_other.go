@@ -1,0 +1,5 @@
+//go:build !unix
+
+package copy
+
+func descriptorLimit() int { return 0 }
