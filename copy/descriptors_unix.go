@@ -10,5 +10,5 @@ func descriptorLimit() int {
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
 		return 0
 	}
-	return int(min(uint64(limit.Cur), 1<<20)) //nolint:unconvert // it is signed on some systems
+	return int(min(uint64(limit.Cur), 1<<20)) // it is signed on some systems
 }
