@@ -76,10 +76,16 @@ func (d *dir) sub(name string) (*dir, error) {
 
 func (d *dir) mkdir(name string) error { return unix.Mkdirat(d.fd(), name, 0o700) }
 
-// open opens the file name for reading.
+// open opens the file name for reading. It does not wait for a writer, if there is a fifo now where a file was listed.
 func (d *dir) open(name string) (*os.File, error) {
-	fd, err := openat(d.fd(), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	const flags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_NOCTTY
+	fd, err := openat(d.fd(), name, flags|unix.O_NONBLOCK, 0)
 	if err != nil {
+		return nil, err
+	}
+	// A ring does not wait for the disk where the flag is set, but says that it would have to.
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, unix.O_RDONLY); err != nil {
+		_ = unix.Close(fd)
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), name), nil

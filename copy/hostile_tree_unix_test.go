@@ -35,3 +35,28 @@ func TestChmodFollowsNothing(t *testing.T) {
 		}
 	}
 }
+
+// A fifo that has taken the place of a file is opened without waiting for a writer, who may never come.
+func TestFifoInPlaceOfFile(t *testing.T) {
+	from, _ := dirs(t)
+	if err := unix.Mkfifo(filepath.Join(from, "f"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(from, "g"), random(10))
+	d, err := openDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.close() }()
+	for _, name := range []string{"f", "g"} {
+		f, err := d.open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = f.Close() }()
+		flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+		if err != nil || flags&unix.O_NONBLOCK != 0 {
+			t.Errorf("%s: flags %x, %v", name, flags, err)
+		}
+	}
+}
