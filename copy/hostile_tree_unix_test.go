@@ -53,8 +53,8 @@ func TestFifoInPlaceOfFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = f.Close() }()
 		flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+		_ = f.Close()
 		if err != nil || flags&unix.O_NONBLOCK != 0 {
 			t.Errorf("%s: flags %x, %v", name, flags, err)
 		}
