@@ -148,17 +148,7 @@ func typeText(m fs.FileMode) string {
 		return "file"
 	case m.IsDir():
 		return "folder"
-	case m&fs.ModeSymlink != 0:
-		return "symlink"
-	case m&fs.ModeNamedPipe != 0:
-		return "fifo"
-	case m&fs.ModeSocket != 0:
-		return "socket"
-	case m&fs.ModeCharDevice != 0:
-		return "character device"
-	case m&fs.ModeDevice != 0:
-		return "block device"
 	default:
-		return "special file"
+		return kind(m)
 	}
 }

@@ -157,9 +157,8 @@ func (s *scanner) element(e element) {
 	}
 }
 
-// hyperlink reads an a or area element.
-func (s *scanner) hyperlink(kind LinkKind) {
-	var href, rel []byte
+// hrefAndRel reads the attributes of a tag and returns the first of either name; nil for one that is not there.
+func (s *scanner) hrefAndRel() (href, rel []byte) {
 	for name, value, ok := s.attribute(); ok; name, value, ok = s.attribute() {
 		switch {
 		case href == nil && is(name, "href"):
@@ -168,6 +167,12 @@ func (s *scanner) hyperlink(kind LinkKind) {
 			rel = value
 		}
 	}
+	return href, rel
+}
+
+// hyperlink reads an a or area element.
+func (s *scanner) hyperlink(kind LinkKind) {
+	href, rel := s.hrefAndRel()
 	if href != nil && !s.eof {
 		noFollow := len(rel) > 0 && hasWord(s.decode(rel), "nofollow")
 		s.add(kind, s.decode(href), noFollow)
@@ -191,15 +196,7 @@ func (s *scanner) baseElement() {
 
 // linkElement reads a link element, whose rel says in a list of words what kinds it is of.
 func (s *scanner) linkElement() {
-	var href, rel []byte
-	for name, value, ok := s.attribute(); ok; name, value, ok = s.attribute() {
-		switch {
-		case href == nil && is(name, "href"):
-			href = value
-		case rel == nil && is(name, "rel"):
-			rel = value
-		}
-	}
+	href, rel := s.hrefAndRel()
 	if href == nil || rel == nil || s.eof {
 		return
 	}
