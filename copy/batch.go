@@ -8,39 +8,73 @@ import (
 )
 
 const (
-	batchLen  = 16      // files that are copied together, and entries that one job takes
+	batchLen  = 16      // files that are copied together
 	probeSize = 4 * kib // bytes read of a file that says it is empty
 )
 
-// copyEntries is the job that copies a few entries of a directory.
-func (n *node) copyEntries(ctx context.Context, entries []fs.DirEntry) error {
-	b := newBatch(n.tree.run)
+// copyPortions is the job that copies entries of directories.
+func (r *run) copyPortions(ctx context.Context, all []portion) error {
+	b := newBatch(r)
 	defer b.close()
-	for _, e := range entries {
+	for len(all) > 0 {
+		p := &all[0]
+		if len(p.entries) == 0 {
+			all = all[1:]
+			if err := p.release(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if r.engine.hungry.Load() {
+			all = r.shareOut(all)
+			p = &all[0]
+		}
 		if ctx.Err() != nil {
 			return cancelled(ctx)
 		}
-		if n.leftOut(e.Name(), false) {
-			continue
-		}
-		var err error
-		if e.Type().IsRegular() {
-			err = n.copyFile(ctx, b, e.Name())
-		} else {
-			err = n.copyEntry(ctx, e.Name())
-		}
-		if err != nil {
+		e := p.entries[0]
+		p.entries = p.entries[1:]
+		if err := p.copyOne(ctx, b, e); err != nil {
 			return err
 		}
 	}
-	if err := b.flush(ctx); err != nil {
-		return err
-	}
-	return n.release(ctx)
+	return b.flush(ctx)
 }
 
-// batch copies small files together: all are read, then all are written. A mode whose operations are answered by someone
-// else waits twice for many files, not twice for each.
+func (n *node) copyOne(ctx context.Context, b *batch, e fs.DirEntry) error {
+	switch {
+	case n.leftOut(e.Name(), false):
+		return nil
+	case e.Type().IsRegular():
+		return n.copyFile(ctx, b, e.Name())
+	}
+	return n.copyEntry(ctx, e.Name())
+}
+
+// shareOut hands half of what is left to a worker that has nothing to do, if there is one, and returns the rest.
+func (r *run) shareOut(all []portion) []portion {
+	first := &all[0]
+	switch {
+	case len(all) > 1:
+		half := len(all) / 2
+		if r.engine.offer(func(ctx context.Context) error { return r.copyPortions(ctx, all[half:]) }) {
+			return all[:half:half]
+		}
+	case len(first.entries) > 1:
+		half := len(first.entries) / 2
+		theirs := []portion{{first.node, first.entries[half:]}}
+		first.hold()
+		if !r.engine.offer(func(ctx context.Context) error { return r.copyPortions(ctx, theirs) }) {
+			first.holds.Add(-1)
+			break
+		}
+		first.entries = first.entries[:half]
+	}
+	return all
+}
+
+// batch copies small files together. A mode whose operations are answered by someone else waits once for many files, not
+// for each.
 type batch struct {
 	*run
 	files []*file
@@ -105,8 +139,7 @@ func (b *batch) flush(ctx context.Context) error {
 	for i, f := range b.files {
 		errs[i] = f.beginSmall()
 	}
-	b.move(ctx, errs, false)
-	b.move(ctx, errs, true)
+	b.move(ctx, errs)
 	for i, f := range b.files {
 		if errs[i] == nil {
 			errs[i] = f.finishSmall(ctx)
@@ -125,73 +158,40 @@ func (b *batch) flush(ctx context.Context) error {
 	return nil
 }
 
-// move reads or writes the data of all files that have some to be moved together.
-func (b *batch) move(ctx context.Context, errs []error, write bool) {
+// move moves the data of all files that have some to be moved together.
+func (b *batch) move(ctx context.Context, errs []error) {
 	var of []int
 	var all []transfer
 	for i, f := range b.files {
 		if errs[i] != nil || !f.together {
 			continue
 		}
-		t := transfer{f: f.in, p: f.piece}
-		if write {
-			t.f = f.out
+		t := transfer{in: f.in, p: f.piece}
+		if f.meta.size > 0 && b.Sparse != SparseAlways {
+			t.out = f.out
 		}
 		of, all = append(of, i), append(all, t)
 	}
-	switch {
-	case write && b.Sparse == SparseAlways:
-		// By pieces, when their turn comes: nothing of them is written yet.
-	case write:
-		b.driver.pwrites(ctx, all)
-	default:
-		b.driver.preads(ctx, all)
-	}
+	b.driver.moves(ctx, all)
 	for k, t := range all {
 		f := b.files[of[k]]
-		if write {
-			errs[of[k]] = f.written(ctx, t)
+		if f.meta.size > 0 {
+			errs[of[k]] = f.finishMove(ctx, t, f.out)
 		} else {
-			errs[of[k]] = f.read(ctx, t)
+			errs[of[k]] = f.probed(ctx, t)
 		}
 	}
 }
 
-// read looks at the outcome of a read, and reads what is missing.
-func (f *file) read(ctx context.Context, t transfer) error {
-	if t.err != nil && !again(ctx, t.err) {
+// probed looks at what was read of a file that says it is empty. Files of /proc say so and are not.
+func (f *file) probed(ctx context.Context, t transfer) error {
+	if t.err != nil && again(ctx, t.err) {
+		t.read, t.err = readFull(ctx, f.driver, t.in, t.p, t.off)
+	}
+	if t.err != nil {
 		return fmt.Errorf("cannot read %s: %w", f.from.shown, t.err)
 	}
-	n := t.n
-	if n < len(t.p) {
-		more, err := readFull(ctx, f.driver, f.in, t.p[n:], t.off+int64(n))
-		if err != nil {
-			return fmt.Errorf("cannot read %s: %w", f.from.shown, err)
-		}
-		n += more
-	}
-	if f.meta.size == 0 {
-		// Files of /proc say that they are empty and are not.
-		f.together, f.streams = false, n > 0
-		return nil
-	}
-	if n < len(t.p) {
-		return &ChangedError{f.from.shown}
-	}
-	return nil
-}
-
-// written looks at the outcome of a write, and writes what is missing.
-func (f *file) written(ctx context.Context, t transfer) error {
-	if t.err != nil && !again(ctx, t.err) {
-		return f.writeError(t.err)
-	}
-	if t.n < len(t.p) {
-		if err := f.writePart(ctx, t.p[t.n:], t.off+int64(t.n)); err != nil {
-			return err
-		}
-	}
-	f.Progress.AddBytes(int64(len(t.p)))
+	f.together, f.streams = false, t.read > 0
 	return nil
 }
 

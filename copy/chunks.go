@@ -36,9 +36,6 @@ func (c *cutter) count() int64 {
 	return n
 }
 
-// nextChunk requires that the engine's mu is held.
-func (f *file) nextChunk() (chunk, bool) { return f.cut.next() }
-
 // chunkJob copies one chunk; the one that is done last completes the file.
 func (f *file) chunkJob(ctx context.Context, c chunk) error {
 	if f.failure.Load() == nil {
@@ -82,17 +79,39 @@ func (f *file) move(ctx context.Context, buf []byte, c chunk) error {
 }
 
 func (f *file) moveBetween(ctx context.Context, in, out *os.File, buf []byte, c chunk) error {
-	n, err := readFull(ctx, f.driver, in, buf[:c.n], c.off)
-	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", f.from.shown, err)
+	t := transfer{in: in, p: buf[:c.n], off: c.off}
+	if f.Sparse != SparseAlways {
+		t.out = out // otherwise by pieces, since not all of it is to be written
 	}
-	if int64(n) < c.n {
-		return &ChangedError{f.from.shown}
+	all := [1]transfer{t}
+	f.driver.moves(ctx, all[:])
+	return f.finishMove(ctx, all[0], out)
+}
+
+// finishMove looks at the outcome of a transfer and moves to out what is missing.
+func (f *file) finishMove(ctx context.Context, t transfer, out *os.File) error {
+	if t.read < len(t.p) {
+		err := t.err
+		if err == nil || again(ctx, err) {
+			var n int
+			n, err = readFull(ctx, f.driver, t.in, t.p[t.read:], t.off+int64(t.read))
+			t.read += n
+		}
+		if err != nil {
+			return fmt.Errorf("cannot read %s: %w", f.from.shown, err)
+		}
+		if t.read < len(t.p) {
+			return &ChangedError{f.from.shown}
+		}
+	} else if t.err != nil && !again(ctx, t.err) {
+		return f.writeError(t.err)
 	}
-	if err := f.writeTo(ctx, out, buf[:n], c.off); err != nil {
-		return err
+	if t.written < len(t.p) {
+		if err := f.writeTo(ctx, out, t.p[t.written:], t.off+int64(t.written)); err != nil {
+			return err
+		}
 	}
-	f.Progress.AddBytes(c.n)
+	f.Progress.AddBytes(int64(len(t.p)))
 	return nil
 }
 

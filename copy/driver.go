@@ -16,19 +16,20 @@ type driver interface {
 	// p is a part of a buffer that was lent. Once ctx is cancelled they begin nothing.
 	pread(ctx context.Context, f *os.File, p []byte, off int64) (int, error)
 	pwrite(ctx context.Context, f *os.File, p []byte, off int64) (int, error)
-	// preads and pwrites do so for many files at once, and leave each outcome in its transfer.
-	preads(ctx context.Context, all []transfer)
-	pwrites(ctx context.Context, all []transfer)
+	// moves does so for many files at once, and leaves each outcome in its transfer.
+	moves(ctx context.Context, all []transfer)
 	close() error
 }
 
-// transfer is one of many operations that are asked for together.
+// transfer is one of many moves that are asked for together: p is filled from in, and if it is full it is written to out.
+// Both may move less than p holds.
 type transfer struct {
-	f   *os.File
-	p   []byte
-	off int64
-	n   int
-	err error
+	in, out *os.File // without out, it is only read
+	p       []byte
+	off     int64 // in both files
+
+	read, written int
+	err           error // of the write if p was full, of the read otherwise
 }
 
 // maxCall is how much of a chunk one system call moves: nobody can stop a longer one within a second. (No system takes

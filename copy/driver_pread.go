@@ -58,19 +58,7 @@ func (d *preadDriver) pwrite(ctx context.Context, f *os.File, p []byte, off int6
 	return pwrite(f, p[:min(len(p), maxCall)], off)
 }
 
-func (d *preadDriver) preads(ctx context.Context, all []transfer) {
-	for i := range all {
-		t := &all[i]
-		t.n, t.err = d.pread(ctx, t.f, t.p, t.off)
-	}
-}
-
-func (d *preadDriver) pwrites(ctx context.Context, all []transfer) {
-	for i := range all {
-		t := &all[i]
-		t.n, t.err = d.pwrite(ctx, t.f, t.p, t.off)
-	}
-}
+func (d *preadDriver) moves(ctx context.Context, all []transfer) { movesBy(ctx, d, all) }
 
 func (d *preadDriver) close() error {
 	for _, b := range d.all {

@@ -30,16 +30,16 @@ func (d ringDriver) pwrite(ctx context.Context, f *os.File, p []byte, off int64)
 	return d.ring.WriteAt(ctx, int(f.Fd()), p[:min(len(p), maxCall)], off)
 }
 
-func (d ringDriver) preads(ctx context.Context, all []transfer)  { d.all(ctx, false, all) }
-func (d ringDriver) pwrites(ctx context.Context, all []transfer) { d.all(ctx, true, all) }
-
-func (d ringDriver) all(ctx context.Context, write bool, all []transfer) {
+func (d ringDriver) moves(ctx context.Context, all []transfer) {
 	ops := make([]uring.Op, len(all))
 	for i, t := range all {
-		ops[i] = uring.Op{Write: write, FD: int(t.f.Fd()), P: t.p[:min(len(t.p), maxCall)], Off: t.off}
+		ops[i] = uring.Op{From: int(t.in.Fd()), P: t.p[:min(len(t.p), maxCall)], Off: t.off}
+		if t.out != nil && len(t.p) <= maxCall {
+			ops[i].Kind, ops[i].To = uring.Copy, int(t.out.Fd())
+		}
 	}
 	d.ring.Do(ctx, ops)
-	for i := range all {
-		all[i].n, all[i].err = ops[i].N, ops[i].Err
+	for i, op := range ops {
+		all[i].read, all[i].written, all[i].err = op.Read, op.Written, op.Err
 	}
 }

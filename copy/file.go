@@ -48,13 +48,12 @@ type file struct {
 // extent is a range of bytes that holds data; what lies between extents reads as zeros.
 type extent struct{ off, end int64 }
 
-// start is the job that begins a file. What it leaves are chunks for everyone; a file of one chunk is done at its end.
+// start is the job that begins a file, and copies what others leave of its chunks.
 func (f *file) start(ctx context.Context) error {
 	f.live.add(f)
 	err := f.begin(ctx)
 	if err == nil && f.left.Load() > 0 {
-		f.engine.chunks(f)
-		return nil
+		return f.engine.share(ctx, f)
 	}
 	return f.end(ctx, err)
 }

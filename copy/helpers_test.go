@@ -135,16 +135,4 @@ func (d faulty) pwrite(ctx context.Context, f *os.File, p []byte, off int64) (in
 	return d.write(ctx, f, p, off)
 }
 
-func (d faulty) preads(ctx context.Context, all []transfer) {
-	for i := range all {
-		t := &all[i]
-		t.n, t.err = d.pread(ctx, t.f, t.p, t.off)
-	}
-}
-
-func (d faulty) pwrites(ctx context.Context, all []transfer) {
-	for i := range all {
-		t := &all[i]
-		t.n, t.err = d.pwrite(ctx, t.f, t.p, t.off)
-	}
-}
+func (d faulty) moves(ctx context.Context, all []transfer) { movesBy(ctx, d, all) }

@@ -148,9 +148,12 @@ func (r *run) size() {
 func (r *run) nextJob(ctx context.Context) (job, error) {
 	for {
 		if r.walk != nil {
-			j, err := r.walk.next(ctx)
+			all, err := r.walk.next(ctx)
+			if err == nil {
+				return func(ctx context.Context) error { return r.copyPortions(ctx, all) }, nil
+			}
 			if err != io.EOF {
-				return j, err
+				return nil, err
 			}
 			r.walk = nil
 		}

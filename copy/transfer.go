@@ -9,6 +9,16 @@ import (
 	"time"
 )
 
+// movesBy moves all by single operations.
+func movesBy(ctx context.Context, d driver, all []transfer) {
+	for i := range all {
+		t := &all[i]
+		if t.read, t.err = d.pread(ctx, t.in, t.p, t.off); t.err == nil && t.read == len(t.p) && t.out != nil {
+			t.written, t.err = d.pwrite(ctx, t.out, t.p, t.off)
+		}
+	}
+}
+
 // readFull reads until p is full or the file ends, and returns how much it read.
 func readFull(ctx context.Context, d driver, f *os.File, p []byte, off int64) (int, error) {
 	done := 0

@@ -1,15 +1,24 @@
 package copy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"syscall"
 )
 
-const readAhead = 256 // entries of a directory that are read at once
+const (
+	readAhead = 256 // entries of a directory that are read at once
+
+	// What one job takes. Workers that make entries in the same directory wait for one another in the kernel, and so do
+	// those that ask for jobs here.
+	portionEntries = 64
+	portionDirs    = 16
+)
 
 // walk goes through a tree in depth. Only the directories above the place where it is are open for it, and of each no
 // more than a few names are in memory.
@@ -24,9 +33,16 @@ type level struct {
 
 func newWalk(root *node) *walk { return &walk{[]*level{{node: root}}} }
 
-// next returns a job for the next entries, or io.EOF.
-func (w *walk) next(ctx context.Context) (job, error) {
-	for len(w.stack) > 0 {
+// portion is some entries of a directory, which is held for them. They are no directories.
+type portion struct {
+	*node
+	entries []fs.DirEntry
+}
+
+// next returns what one job is to copy, or io.EOF.
+func (w *walk) next(ctx context.Context) (all []portion, err error) {
+	count := 0
+	for len(w.stack) > 0 && count < portionEntries && len(all) < portionDirs {
 		if ctx.Err() != nil {
 			return nil, cancelled(ctx)
 		}
@@ -36,11 +52,12 @@ func (w *walk) next(ctx context.Context) (job, error) {
 				return nil, err
 			}
 		}
-		batch := l.batch()
+		batch := l.batch(portionEntries - count)
 		switch {
 		case len(batch) > 0:
 			l.hold()
-			return func(ctx context.Context) error { return l.copyEntries(ctx, batch) }, nil
+			all = append(all, portion{l.node, batch})
+			count += len(batch)
 		case len(l.entries) > 0:
 			e := l.entries[0]
 			l.entries = l.entries[1:]
@@ -61,13 +78,18 @@ func (w *walk) next(ctx context.Context) (job, error) {
 			}
 		}
 	}
-	return nil, io.EOF
+	if len(all) == 0 {
+		return nil, io.EOF
+	}
+	return all, nil
 }
 
 // fill reads more of a directory. What cannot be read is a failed item.
 func (l *level) fill(ctx context.Context) error {
 	var err error
 	l.entries, err = l.src.f.ReadDir(readAhead)
+	// Directories last, so that few jobs take all the others.
+	slices.SortStableFunc(l.entries, func(a, b fs.DirEntry) int { return cmp.Compare(rank(a), rank(b)) })
 	if err == nil {
 		return nil
 	}
@@ -83,10 +105,17 @@ func (l *level) fill(ctx context.Context) error {
 	return l.tree.failed(ctx, shown, fmt.Errorf("cannot read %s: %w", shown, because(err)), true)
 }
 
-// batch takes the entries up to the next directory, but not more than one job copies.
-func (l *level) batch() []fs.DirEntry {
+func rank(e fs.DirEntry) int {
+	if e.IsDir() {
+		return 1
+	}
+	return 0
+}
+
+// batch takes the entries up to the next directory, but not more than most.
+func (l *level) batch(most int) []fs.DirEntry {
 	n := 0
-	for n < min(len(l.entries), batchLen) && !l.entries[n].IsDir() {
+	for n < min(len(l.entries), most) && !l.entries[n].IsDir() {
 		n++
 	}
 	batch := l.entries[:n:n]

@@ -21,7 +21,11 @@ const (
 	opSupported       = 1 << 0
 )
 
+// sqeLink lets the next request begin when this one is done, and not at all if this one fails or comes out short.
+const sqeLink = 1 << 2
+
 const (
+	opNop         = 0
 	opReadFixed   = 4
 	opWriteFixed  = 5
 	opAsyncCancel = 14

@@ -10,10 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// User data of requests that nobody waits for. All others are a slot with its generation above it.
+// User data of requests that nobody waits for. All others are a slot with its generation above it, and perhaps readBit.
 const (
 	wakeTag   = ^uint64(0)
 	cancelTag = wakeTag - 1
+	readBit   = 1 << 31 // the read of a request that writes too
 )
 
 // owner drives the kernel for a ring, on its one thread.
@@ -75,10 +76,10 @@ func (o *owner) begin() error {
 	return nil
 }
 
-// setUp makes the ring. A slot can have its operation and its cancellation in flight, and so can the wake-up read: with
-// as many entries, neither ring can be too small.
+// setUp makes the ring. A slot can have a read, a write and their cancellations in flight, and so can the wake-up read:
+// with as many entries, neither ring can be too small.
 func (o *owner) setUp() error {
-	entries := uint32(1) << bits.Len(uint(2*len(o.slots)+1))
+	entries := uint32(1) << bits.Len(uint(4*len(o.slots)+1))
 	p := params{flags: setupSingleIssuer | setupDeferTaskrun | setupSubmitAll}
 	fd, err := o.setup(entries, &p)
 	if errors.Is(err, unix.EINVAL) {
@@ -167,7 +168,7 @@ func (o *owner) cancelAll() {
 	keep := o.backlog[:0]
 	for _, q := range o.backlog {
 		if q.cancel == nil {
-			q.finish(0, ErrClosed)
+			q.finish(ErrClosed)
 		} else {
 			keep = append(keep, q)
 		}
@@ -213,23 +214,34 @@ func (o *owner) prepare(q *request) bool {
 	if q.over {
 		return true // cancelled before it got here
 	}
-	if len(o.vacant) == 0 || o.room() == 0 {
+	if len(o.vacant) == 0 || o.room() < 2 {
 		return false
 	}
 	q.slot = o.vacant[len(o.vacant)-1]
 	o.vacant = o.vacant[:len(o.vacant)-1]
 	o.slots[q.slot] = q
 	o.gens[q.slot]++
-	s := sqe{opcode: opRead, fd: q.fd, off: q.off, addr: q.addr, len: q.len, userData: o.tag(q.slot)}
-	switch {
-	case q.write && o.fixed:
-		s.opcode = opWriteFixed
-	case q.write:
-		s.opcode = opWrite
-	case o.fixed:
-		s.opcode = opReadFixed
+	q.pending = 1
+	if q.kind == Copy {
+		q.pending = 2
 	}
-	o.put(s)
+	if q.kind != Write {
+		s := sqe{opcode: opRead, fd: q.from, off: q.off, addr: q.addr, len: q.len, userData: o.tag(q.slot)}
+		if o.fixed {
+			s.opcode = opReadFixed
+		}
+		if q.kind == Copy {
+			s.flags, s.userData = sqeLink, s.userData|readBit
+		}
+		o.put(s)
+	}
+	if q.kind != Read {
+		s := sqe{opcode: opWrite, fd: q.to, off: q.off, addr: q.addr, len: q.len, userData: o.tag(q.slot)}
+		if o.fixed {
+			s.opcode = opWriteFixed
+		}
+		o.put(s)
+	}
 	return true
 }
 
@@ -238,12 +250,15 @@ func (o *owner) prepareCancel(q *request) bool {
 	case q.over:
 		return true
 	case q.slot < 0:
-		q.finish(0, unix.ECANCELED)
+		q.finish(unix.ECANCELED)
 		return true
-	case o.room() == 0:
+	case o.room() < 2:
 		return false
 	}
 	o.put(sqe{opcode: opAsyncCancel, fd: -1, addr: o.tag(q.slot), userData: cancelTag})
+	if q.kind == Copy {
+		o.put(sqe{opcode: opAsyncCancel, fd: -1, addr: o.tag(q.slot) | readBit, userData: cancelTag})
+	}
 	return true
 }
 
@@ -264,6 +279,7 @@ func (o *owner) sleep() bool {
 func (o *owner) submit(wait uint32) error {
 	// Getevents also runs the work that DEFER_TASKRUN left to this thread, and brings back completions that found no room.
 	_, err := o.enter(o.fd, o.publish(), wait, enterGetevents)
+	o.unlink()
 	switch {
 	case err == nil || errors.Is(err, unix.EINTR):
 		return nil
@@ -279,6 +295,19 @@ func (o *owner) submit(wait uint32) error {
 	}
 }
 
+// unlink sees to a write that the kernel has not taken while it has taken the read before it: it would be a request of
+// its own, and write what is not read yet.
+func (o *owner) unlink() {
+	s := o.first()
+	if s == nil || s.opcode != opWrite && s.opcode != opWriteFixed {
+		return
+	}
+	if q := o.slots[int(uint32(s.userData))]; q.kind == Copy {
+		*s = sqe{opcode: opNop, fd: -1, userData: s.userData}
+		q.unlinked = true
+	}
+}
+
 // complete delivers one completion.
 func (o *owner) complete(userData uint64, res int32) {
 	switch userData {
@@ -288,20 +317,39 @@ func (o *owner) complete(userData uint64, res int32) {
 	case cancelTag:
 		return
 	}
-	slot := int(uint32(userData))
+	slot := int(uint32(userData) &^ readBit)
 	q := o.slots[slot]
+	q.came(userData&readBit != 0 || q.kind == Read, res)
+	if q.pending > 0 {
+		return
+	}
 	o.slots[slot] = nil
 	o.vacant = append(o.vacant, slot)
+	q.finish(q.err)
+}
+
+// came takes the outcome of the read or the write.
+func (q *request) came(read bool, res int32) {
+	q.pending--
+	var err error
 	if res < 0 {
-		q.finish(0, unix.Errno(-res))
-	} else {
-		q.finish(int(res), nil)
+		res, err = 0, unix.Errno(-res)
+	}
+	switch {
+	case read:
+		// After a short read, what comes of the write says nothing more.
+		if q.read = int(res); q.kind == Read || q.read < int(q.len) {
+			q.err = err
+		}
+	case q.unlinked, q.kind == Copy && q.read < int(q.len):
+	default:
+		q.written, q.err = int(res), err
 	}
 }
 
 // finish lets the one who asked go on.
-func (q *request) finish(n int, err error) {
-	q.slot, q.over, q.n, q.err = -1, true, n, err
+func (q *request) finish(err error) {
+	q.slot, q.over, q.err = -1, true, err
 	if q.group.left.Add(-1) == 0 {
 		close(q.group.done)
 	}
@@ -335,7 +383,7 @@ func (o *owner) end(err error) {
 	}
 	for _, q := range append(append(o.slots, o.backlog...), o.queue...) {
 		if q != nil && q.cancel == nil && !q.over {
-			q.finish(0, o.err)
+			q.finish(o.err)
 		}
 	}
 }

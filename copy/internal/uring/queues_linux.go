@@ -75,6 +75,15 @@ func (q *queues) publish() uint32 {
 	return q.tail - atomic.LoadUint32(q.sqHead)
 }
 
+// first returns the first request that is published and not taken, or nil.
+func (q *queues) first() *sqe {
+	head := atomic.LoadUint32(q.sqHead)
+	if head == q.tail {
+		return nil
+	}
+	return &q.sqes[head&q.sqMask]
+}
+
 // reap calls f with each completion there is, and returns how many there were.
 func (q *queues) reap(f func(userData uint64, res int32)) int {
 	head, tail := atomic.LoadUint32(q.cqHead), atomic.LoadUint32(q.cqTail)

@@ -56,18 +56,22 @@ type group struct {
 
 // request is one operation. Its fields above slot are fixed; those below belong to the owner until its group is done.
 type request struct {
-	write  bool
-	fd     int32
-	addr   uint64
-	len    uint32
-	off    uint64
-	cancel *request // if not nil, the request is to cancel that one, and all else is unused
-	group  *group
+	kind     Kind
+	from, to int32 // descriptors
+	addr     uint64
+	len      uint32
+	off      uint64
+	cancel   *request // if not nil, the request is to cancel that one, and all else is unused
+	group    *group
 
-	slot int // its place in the owner's table while it is in flight; -1 otherwise
-	over bool
-	n    int
-	err  error
+	slot     int  // its place in the owner's table while it is in flight; -1 otherwise
+	pending  int  // completions that are still to come
+	unlinked bool // its write never came to be
+	over     bool
+
+	read    int
+	written int
+	err     error
 }
 
 // New returns a ring, or an error if the kernel has no io_uring, forbids it, or lacks an operation that is needed.
@@ -126,33 +130,40 @@ func (r *Ring) Release(b []byte) {
 // ReadAt is pread(2): it may read less than p holds, and 0 is the end of the file. p is a part of one of the ring's
 // buffers. When ctx is cancelled the operation is too; ReadAt returns when the kernel has let go of p.
 func (r *Ring) ReadAt(ctx context.Context, fd int, p []byte, off int64) (int, error) {
-	return r.do(ctx, false, fd, p, off)
+	ops := [1]Op{{Kind: Read, From: fd, P: p, Off: off}}
+	r.Do(ctx, ops[:])
+	return ops[0].Read, ops[0].Err
 }
 
 // WriteAt is pwrite(2), under the same conditions as [Ring.ReadAt].
 func (r *Ring) WriteAt(ctx context.Context, fd int, p []byte, off int64) (int, error) {
-	return r.do(ctx, true, fd, p, off)
-}
-
-func (r *Ring) do(ctx context.Context, write bool, fd int, p []byte, off int64) (int, error) {
-	ops := [1]Op{{Write: write, FD: fd, P: p, Off: off}}
+	ops := [1]Op{{Kind: Write, To: fd, P: p, Off: off}}
 	r.Do(ctx, ops[:])
-	return ops[0].N, ops[0].Err
+	return ops[0].Written, ops[0].Err
 }
 
-// Op is one operation of [Ring.Do]. N and Err are what [Ring.ReadAt] or [Ring.WriteAt] would have returned.
-type Op struct {
-	Write bool
-	FD    int
-	P     []byte
-	Off   int64
+// Kind is what an operation does.
+type Kind uint8
 
-	N   int
-	Err error
+const (
+	Read  Kind = iota // from From into P
+	Write             // P to To
+	Copy              // a Read and, if that has filled P, a Write
+)
+
+// Op is one operation of [Ring.Do].
+type Op struct {
+	Kind     Kind
+	From, To int // descriptors
+	P        []byte
+	Off      int64 // in both files
+
+	Read, Written int // bytes
+	Err           error
 }
 
 // Do does all ops, in no order, and returns when the last is done: many cost one wake-up of the ring and one of the
-// caller.
+// caller. A Copy costs no more than one of its halves, because the kernel goes from the one to the other.
 func (r *Ring) Do(ctx context.Context, ops []Op) {
 	all := make([]*request, len(ops))
 	g := &group{done: make(chan struct{})}
@@ -188,8 +199,9 @@ func (r *Ring) Do(ctx context.Context, ops []Op) {
 		if q == nil {
 			continue
 		}
-		ops[i].N, ops[i].Err = q.n, q.err
-		if ctx.Err() != nil && errors.Is(q.err, unix.ECANCELED) {
+		ops[i].Read, ops[i].Written, ops[i].Err = q.read, q.written, q.err
+		// A request that had been given to a thread of the kernel ends as one that a signal interrupted.
+		if ctx.Err() != nil && (errors.Is(q.err, unix.ECANCELED) || errors.Is(q.err, unix.EINTR)) {
 			ops[i].Err = context.Cause(ctx)
 		}
 	}
@@ -208,7 +220,7 @@ func (r *Ring) request(ctx context.Context, op *Op) (*request, error) {
 		return nil, errForeign
 	}
 	return &request{
-		write: op.Write, fd: int32(op.FD), addr: uint64(addr), off: uint64(op.Off),
+		kind: op.Kind, from: int32(op.From), to: int32(op.To), addr: uint64(addr), off: uint64(op.Off),
 		// The kernel moves no more than this in one operation (read(2), NOTES).
 		len:  uint32(min(len(op.P), 0x7ffff000)),
 		slot: -1,
