@@ -1,6 +1,7 @@
-// Command bench compares `pace copy` with cp, rsync and rclone, as far as they are installed, on this machine:
+// Command bench compares `pace copy` with cp, rsync and rclone, and `pace crawl` with wget2 and a crawler made with
+// colly, as far as they are installed, on this machine:
 //
-//	go run ./testdata/bench [-rounds 7] [-dir DIR] [-size 512] [-tree DIR]
+//	go run ./testdata/bench [-rounds 7] [-dir DIR] [-size 512] [-tree DIR] [-pages 20000] [-only copy|crawl]
 //
 // The contenders take turns (A B C A B C …) after a warm-up, so that what changes on the machine meanwhile meets all of
 // them alike, and each is compared with cp round by round. A copied file is deleted after its run, or the limit on dirty
@@ -23,7 +24,7 @@ import (
 	"time"
 )
 
-// contender is one way to copy src to dst.
+// contender is one way to copy src to dst, or to crawl src with what is written going to the folder dst.
 type contender struct {
 	name    string
 	command func(src, dst string) []string
@@ -34,24 +35,31 @@ type contender struct {
 type contest struct {
 	title      string
 	src        string
-	before     func(src string) // each run
-	keep       bool             // destinations stay until the end
-	contenders []contender      // the first is what the others are compared with
+	before     func(src string)    // each run
+	keep       bool                // destinations are folders, and stay until the end
+	contenders []contender         // the first is what the others are compared with
+	pages      int                 // what one run fetches; 0 for a copy
+	served     func() (int, error) // requests so far; nil for a copy
 }
+
+// cost is what one run took.
+type cost struct{ wall, cpu time.Duration }
 
 func main() {
 	rounds := flag.Int("rounds", 7, "measured rounds")
 	dir := flag.String("dir", ".", "a folder on the file system to measure; one of its own is made in it")
 	size := flag.Int64("size", 512, "MiB of the large file")
 	tree := flag.String("tree", runtime.GOROOT(), "a tree of many files")
+	pages := flag.Int("pages", 20_000, "pages of the site to crawl")
+	only := flag.String("only", "", "measure only copy or only crawl")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := run(*rounds, *dir, *size<<20, *tree); err != nil {
+	if err := run(*rounds, *dir, *size<<20, *tree, *pages, *only); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(rounds int, dir string, size int64, tree string) error {
+func run(rounds int, dir string, size int64, tree string, pages int, only string) error {
 	work, err := os.MkdirTemp(dir, "pace-bench-")
 	if err != nil {
 		return err
@@ -64,14 +72,19 @@ func run(rounds int, dir string, size int64, tree string) error {
 	if out, err := exec.Command("go", "build", "-o", pace, "./cmd/pace").CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	large := filepath.Join(work, "large")
-	if err := writeRandom(large, size); err != nil {
-		return err
-	}
-	for i, c := range contests(pace, large, tree) {
-		if err := c.run(rounds, filepath.Join(work, fmt.Sprint(i))); err != nil {
+	if only != "crawl" {
+		large := filepath.Join(work, "large")
+		if err := writeRandom(large, size); err != nil {
 			return err
 		}
+		for i, c := range contests(pace, large, tree) {
+			if err := c.run(rounds, filepath.Join(work, fmt.Sprint(i))); err != nil {
+				return err
+			}
+		}
+	}
+	if only != "copy" {
+		return crawls(rounds, work, pace, pages)
 	}
 	return nil
 }
@@ -150,7 +163,7 @@ func (c contest) run(rounds int, work string) error {
 		_, err := exec.LookPath(x.command("", "")[0])
 		return err != nil
 	})
-	took := make([][]time.Duration, len(c.contenders))
+	took := make([][]cost, len(c.contenders))
 	for round := range rounds + 1 {
 		for i, x := range c.contenders {
 			d, err := c.measure(x, filepath.Join(work, fmt.Sprintf("%d-%d", round, i)))
@@ -163,46 +176,79 @@ func (c contest) run(rounds int, work string) error {
 		}
 	}
 	fmt.Printf("%s, %d rounds\n", c.title, rounds)
-	fmt.Printf("  %-16s %9s %9s   %s\n", "", "median", "best", "times as fast as "+c.contenders[0].name)
+	fmt.Printf("  %-16s %9s %9s %9s   %s\n", "", "median", "best", c.cpuTitle(), "times as fast as "+c.contenders[0].name)
 	for i, x := range c.contenders {
 		ratios := make([]float64, rounds)
-		for r := range ratios {
-			ratios[r] = took[0][r].Seconds() / took[i][r].Seconds()
+		var wall, cpu []time.Duration
+		for r, t := range took[i] {
+			ratios[r] = took[0][r].wall.Seconds() / t.wall.Seconds()
+			wall, cpu = append(wall, t.wall), append(cpu, t.cpu)
 		}
-		fmt.Printf("  %-16s %7.3f s %7.3f s   %.2f (%.2f to %.2f)\n", x.name, median(took[i]).Seconds(),
-			slices.Min(took[i]).Seconds(), median(ratios), slices.Min(ratios), slices.Max(ratios))
+		fmt.Printf("  %-16s %7.3f s %7.3f s %9s   %.2f (%.2f to %.2f)\n", x.name, median(wall).Seconds(),
+			slices.Min(wall).Seconds(), c.cpuText(median(cpu)), median(ratios), slices.Min(ratios), slices.Max(ratios))
 	}
 	return nil
 }
 
+func (c contest) cpuTitle() string {
+	if c.pages > 0 {
+		return "CPU/page"
+	}
+	return "CPU"
+}
+
+func (c contest) cpuText(cpu time.Duration) string {
+	if c.pages > 0 {
+		return fmt.Sprintf("%d µs", (cpu / time.Duration(c.pages)).Microseconds())
+	}
+	return fmt.Sprintf("%.3f s", cpu.Seconds())
+}
+
 // measure times one run.
-func (c contest) measure(x contender, dst string) (time.Duration, error) {
+func (c contest) measure(x contender, dst string) (cost, error) {
 	if c.before != nil {
 		c.before(c.src)
 	}
 	if c.keep {
 		if err := os.Mkdir(dst, 0o755); err != nil {
-			return 0, err
+			return cost{}, err
+		}
+	}
+	before := 0
+	if c.served != nil {
+		var err error
+		if before, err = c.served(); err != nil {
+			return cost{}, err
 		}
 	}
 	start := time.Now()
-	err := execute(x.command(c.src, dst))
+	cpu, err := execute(x.command(c.src, dst))
 	if err == nil && x.after != nil {
-		err = execute(x.after(dst))
+		var more time.Duration
+		more, err = execute(x.after(dst))
+		cpu += more
 	}
-	took := time.Since(start)
+	took := cost{time.Since(start), cpu}
 	if err == nil && !c.keep {
 		err = os.Remove(dst)
+	}
+	if err == nil && c.served != nil {
+		var after int
+		if after, err = c.served(); err == nil && after-before < c.pages {
+			err = fmt.Errorf("%s fetched %d of %d pages", x.name, after-before, c.pages)
+		}
 	}
 	return took, err
 }
 
-func execute(command []string) error {
-	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+// execute runs a command and returns the CPU time that it took.
+func execute(command []string) (cpu time.Duration, err error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
+		return 0, fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
 	}
-	return nil
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
 }
 
 // median returns the middle value, the upper of two.
