@@ -15,7 +15,7 @@ func (n *node) deleteExtra(ctx context.Context) error {
 	}
 	var stop error
 	err := n.dst.each(func(name string, isDir bool) error {
-		if unfinished(name) || n.src.has(name) {
+		if n.src.has(name) || unfinished(name) && !n.orphaned(name) {
 			return nil
 		}
 		_, stop = n.deleteOne(ctx, place{dir: n.dst, name: name}, n.relOf(name), isDir)

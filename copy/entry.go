@@ -107,7 +107,7 @@ func (f *file) inTheWay() (bool, error) {
 		return f.leftOver(m)
 	case sameFile(m, f.meta):
 		return false, usagef("%s and %s are the same file", f.from.shown, f.to.shown)
-	case m.mode.IsDir():
+	case m.mode.IsDir() && !f.NoClobber: // see entryStays
 		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", f.to.shown, f.from.shown)
 	}
 	f.skip = f.stays(m, f.meta)

@@ -100,7 +100,7 @@ func (n *node) take(g *growth, old bool) error {
 	if err := n.dst.f.Chmod(0o700); err != nil {
 		return fmt.Errorf("cannot create directory %s: %w", n.to.shown, because(err))
 	}
-	if g.note, err = openOwn(n.to.dir.pathOf(g.noteName)); err != nil {
+	if g.note, err = openOwn(n.to.dir.pathOf(g.noteName), beside(n.to.shown, g.noteName)); err != nil {
 		return err
 	}
 	text := n.noteOf()

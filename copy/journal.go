@@ -62,7 +62,7 @@ const journalSuffix = ".pace-journal"
 func journalName(name string, hashed bool) string {
 	if hashed || len(".")+len(name)+len(journalSuffix) > maxName {
 		sum := sha256.Sum256([]byte(name))
-		name = fmt.Sprintf("%x", sum[:16])
+		name = fmt.Sprintf("%x", sum[:hashedLen])
 	}
 	return "." + name + journalSuffix
 }
@@ -81,13 +81,14 @@ func removeJournal(path string) error {
 	return nil
 }
 
-// openJournal opens or begins the journal at path, for what beginJournal says.
-func openJournal(path string, src identity, part *os.File) (*journal, resumeState, error) {
-	f, err := openOwn(path)
+// openJournal opens or begins the journal at path, for what beginJournal says. In a tree path leads through an open
+// directory and says nothing to the user: messages name shown.
+func openJournal(path, shown string, src identity, part *os.File) (*journal, resumeState, error) {
+	f, err := openOwn(path, shown)
 	if err != nil {
 		return nil, resumeState{}, err
 	}
-	return beginJournal(f, path, func() error { return removeJournal(path) }, src, part)
+	return beginJournal(f, shown, func() error { return removeJournal(path) }, src, part)
 }
 
 // beginJournal takes over f, opened for reading and writing without following symlinks or waiting for a fifo, as the

@@ -3,6 +3,7 @@ package copy
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sync"
 )
 
@@ -20,7 +21,8 @@ func (f *file) resume(ctx context.Context) error {
 		}
 		return f.startOver()
 	}
-	journal, state, err := openJournal(path, identityOfMeta(f.meta), f.part.f)
+	shown := beside(f.to.shown, filepath.Base(path))
+	journal, state, err := openJournal(path, shown, identityOf(f.meta), f.part.f)
 	if err != nil {
 		return err
 	}
@@ -138,12 +140,4 @@ func (f *file) journalPath() string {
 		return journalPath(f.to.shown, hashed)
 	}
 	return f.to.dir.pathOf(journalPath(f.to.name, hashed))
-}
-
-func identityOfMeta(m meta) identity {
-	id := identity{dev: m.dev, ino: m.ino, size: m.size, mtime: m.mtime.UnixNano()}
-	if !m.ctime.IsZero() {
-		id.ctime = m.ctime.UnixNano()
-	}
-	return id
 }

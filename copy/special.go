@@ -97,7 +97,7 @@ func (r *run) entryStays(now meta, err error, to place, m meta, from place) (sta
 		return false, fmt.Errorf("cannot create %s: %w", to.shown, err)
 	case sameFile(now, m):
 		return false, usagef("%s and %s are the same file", from.shown, to.shown)
-	case now.mode.IsDir():
+	case now.mode.IsDir() && !r.NoClobber: // cp -n keeps a folder too, and has nothing to say of it
 		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", to.shown, from.shown)
 	}
 	return r.stays(now, m), nil
