@@ -65,6 +65,10 @@ func (f *file) copyChunk(ctx context.Context, c chunk) error {
 	}
 	op := f.Progress.Begin()
 	defer op.End()
+	c, err := f.copyInKernel(ctx, c)
+	if err != nil || c.n == 0 {
+		return err
+	}
 	buf := f.driver.buffer()
 	defer f.driver.release(buf)
 	if err := f.move(ctx, buf, c); err != nil || f.journal == nil {

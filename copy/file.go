@@ -21,6 +21,11 @@ type file struct {
 
 	in, out *os.File
 	direct  *direct // nil for data that goes through the page cache
+
+	inKernel atomic.Bool // chunks are copied by the kernel
+	devices  devices
+	notClone error // why the data could not be shared
+
 	meta    meta
 	part    *part // nil where the destination is written in place
 	journal *journal
@@ -130,6 +135,7 @@ func (f *file) share(out *os.File) (bool, error) {
 		return false, nil
 	}
 	err := clone(out, f.in)
+	f.notClone = err
 	switch {
 	case err == nil:
 		f.Progress.Grow(0, -f.meta.size)
@@ -144,7 +150,11 @@ func (f *file) share(out *os.File) (bool, error) {
 
 // afterShare takes away what an earlier run may have left behind the shared data, and its journal.
 func (f *file) afterShare() error {
-	if err := f.part.f.Truncate(f.meta.size); err != nil {
+	m, err := statFile(f.part.f)
+	if err == nil && m.size != f.meta.size { // even to the same size, XFS would write the last block, and so not share it
+		err = f.part.f.Truncate(f.meta.size)
+	}
+	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", f.to.shown, because(err))
 	}
 	return f.dropJournal()
@@ -177,6 +187,7 @@ func (f *file) beginData(ctx context.Context) error {
 	if f.Direct {
 		f.direct = f.openDirect()
 	}
+	f.beginInKernel(f.notClone)
 	switch n := f.cut.count(); n {
 	case 0:
 		return nil

@@ -31,6 +31,7 @@ func (f *file) resume(ctx context.Context) error {
 		if state.done, err = f.checkAgain(ctx, state.done); err != nil {
 			return err
 		}
+		state.why = "nothing of what was copied before is sure to be there still"
 	}
 	if len(state.done) == 0 {
 		if state.why != "" {

@@ -41,6 +41,9 @@ type run struct {
 	// Tests put faults here.
 	openRing func(workers int, size int64) (driver, error)
 	wrap     func(driver) driver
+	ranges   rangeCopier
+
+	noRanges sync.Map // devices between which the kernel copies nothing
 }
 
 // Run copies what o says, files in parallel and the chunks of large files in parallel.
@@ -68,7 +71,7 @@ func newRun(o Options) *run {
 	o.Recursive = o.Recursive || o.Archive
 	r := &run{
 		Options: o, dests: map[string]fs.FileInfo{}, works: map[string]string{},
-		openRing: openRing, wrap: func(d driver) driver { return d },
+		openRing: openRing, wrap: func(d driver) driver { return d }, ranges: kernelRanges,
 	}
 	r.live.all = map[abandoner]bool{}
 	r.engine = newEngine(r.nextJob)
