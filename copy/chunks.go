@@ -129,8 +129,11 @@ func (f *file) writeTo(ctx context.Context, out *os.File, p []byte, off int64) e
 }
 
 func (f *file) writeError(err error) error {
-	if outOfSpace(err) {
+	switch err = f.to.dir.noInode(f.to.shown, err); {
+	case outOfSpace(err):
 		return &SpaceError{Dest: f.to.shown, Need: f.meta.size, Free: -1}
+	case noSpace(err):
+		return err
 	}
 	return fmt.Errorf("cannot write %s: %w", f.to.shown, because(err))
 }

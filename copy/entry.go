@@ -74,7 +74,12 @@ func (f *file) startInTree(ctx context.Context, b *batch) error {
 	switch {
 	case err != nil || f.skip || f.there || f.DryRun && !(there && f.Checksum):
 		return f.end(ctx, err)
-	case there || f.meta.size > f.chunk:
+	case !f.mayShare() && !(there && f.Checksum):
+		if err := f.takeRoom(); err != nil {
+			return f.end(ctx, err)
+		}
+	}
+	if there || f.meta.size > f.chunk {
 		f.byPart()
 		return nil
 	}
@@ -110,6 +115,7 @@ func (f *file) inTheWay() (bool, error) {
 	case m.mode.IsDir() && !f.NoClobber: // see entryStays
 		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", f.to.shown, f.from.shown)
 	}
+	f.old = &m
 	f.skip = f.stays(m, f.meta)
 	f.current = f.skip && !f.NoClobber && m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime)
 	return true, nil

@@ -32,10 +32,12 @@ type file struct {
 	noted   atomic.Bool // there is something in the journal
 
 	unsynced notes
-	begun    bool // bytes may have moved
-	skip     bool // the destination is to stay as it is
-	there    bool // an earlier run has copied it whole
-	current  bool // the destination, which is to stay, is a copy of it: other names can be linked to it
+	taken    taking
+	old      *meta // what it replaces in a tree
+	begun    bool  // bytes may have moved
+	skip     bool  // the destination is to stay as it is
+	there    bool  // an earlier run has copied it whole
+	current  bool  // the destination, which is to stay, is a copy of it: other names can be linked to it
 
 	// Of a small file in a tree, which has no part file.
 	piece    []byte // its data
@@ -94,7 +96,7 @@ func (f *file) begin(ctx context.Context) error {
 	}
 	if shared {
 		err = f.afterShare()
-	} else {
+	} else if err = f.takeRoom(); err == nil {
 		err = f.beginData(ctx)
 	}
 	if err != nil || f.left.Load() > 0 {
@@ -333,6 +335,7 @@ func (f *file) end(ctx context.Context, err error) error {
 	f.release(err != nil && f.resumable(ctx, err))
 	switch {
 	case err != nil:
+		f.giveRoomBack()
 		err = f.failed(ctx, f.from.shown, err, f.begun || f.node != nil)
 	case f.skip:
 		f.Progress.ItemSkipped()

@@ -31,6 +31,19 @@ func rangesSuit(in, out *os.File, clone error) bool {
 	return false
 }
 
+// sharesNothing says whether data that is in the file system of in cannot be shared in that of out.
+func sharesNothing(in, out *os.File) bool {
+	var from, to unix.Statfs_t
+	if unix.Fstatfs(int(in.Fd()), &from) != nil || unix.Fstatfs(int(out.Fd()), &to) != nil {
+		return false
+	}
+	switch uint32(to.Type) {
+	case unix.EXT4_SUPER_MAGIC, unix.TMPFS_MAGIC: // ext2 and ext3 have ext4's number
+		return true
+	}
+	return from.Type != to.Type
+}
+
 func copyRange(in, out *os.File, off int64, n int) (int, error) {
 	from, to := off, off
 	return unix.CopyFileRange(int(in.Fd()), &from, int(out.Fd()), &to, n, 0)

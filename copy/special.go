@@ -18,7 +18,7 @@ func (n *node) copySpecial(name string) (skipped bool, err error) {
 		return false, &ChangedError{from.shown}
 	}
 	if !n.tree.Archive || m.nlink < 2 {
-		return n.tree.makeSpecial(from, to, m)
+		return n.newSpecial(from, to, m)
 	}
 	group := n.tree.links.of(m)
 	group.mu.Lock()
@@ -26,11 +26,22 @@ func (n *node) copySpecial(name string) (skipped bool, err error) {
 	if group.node != nil {
 		return n.tree.placeEntry(to, m, from, group.link)
 	}
-	skipped, err = n.tree.makeSpecial(from, to, m)
+	skipped, err = n.newSpecial(from, to, m)
 	if err == nil && !skipped {
 		group.node, group.name = n, name
 	}
 	return skipped, err
+}
+
+// newSpecial makes to like from, which takes an inode if there is nothing of that name.
+func (n *node) newSpecial(from, to place, m meta) (skipped bool, err error) {
+	if n.made && !n.resumed || !n.dst.has(to.name) {
+		if err := n.room.take(0, 1); err != nil {
+			return false, err
+		}
+	}
+	skipped, err = n.tree.makeSpecial(from, to, m)
+	return skipped, n.dst.noInode(to.shown, err)
 }
 
 // makeSpecial makes to like from, of which m tells.

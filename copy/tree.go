@@ -17,8 +17,6 @@ type tree struct {
 	noClone  atomic.Bool // the file system has turned out not to share data
 	links    links
 	only     *only // nil for all
-
-	room room
 }
 
 // node is a directory of a tree. It is done when everything in it is.
@@ -34,6 +32,7 @@ type node struct {
 	hidden   bool    // it, or a directory above it, grows under another name
 	resumed  bool    // an earlier run has begun it
 	unseen   bool    // the source could not be listed to its end
+	room     *room   // of the file system that it is in
 	to       place   // where it is in its parent; the root's folder is not a node
 
 	holds atomic.Int64
@@ -168,10 +167,8 @@ func (r *run) openTree(it item) (*node, error) {
 		_ = src.close()
 		return nil, err
 	}
-	t.root = n
-	if n.dst != nil {
-		t.room = roomOf(n.dst)
-	}
+	t.root, n.room = n, roomOf(n.dst, t.dst)
+	t.noClone.Store(n.dst != nil && sharesNothing(n.src.f, n.dst.f)) // known before the first file is counted
 	err = t.choose()
 	if err == nil {
 		err = n.checkDelete()

@@ -119,7 +119,10 @@ func (n *node) open() (err error) {
 		err = n.noLoop(shown)
 	}
 	if err == nil {
-		err = n.openDst()
+		err = n.parent.dst.noInode(n.to.shown, n.openDst())
+	}
+	if err == nil {
+		err = n.enterRoom()
 	}
 	if err != nil {
 		_ = n.src.close()
