@@ -72,6 +72,11 @@ func (f *file) openInTree() (err error) {
 func (f *file) startInTree(ctx context.Context, b *batch) error {
 	there, err := f.inTheWay()
 	switch {
+	case err == nil && f.doubtful:
+		_ = f.in.Close()
+		f.in = nil
+		f.engine.later(f.compareLeft)
+		return nil
 	case err != nil || f.skip || f.there || f.DryRun && !(there && f.Checksum):
 		return f.end(ctx, err)
 	case !f.mayShare() && !(there && f.Checksum):
@@ -126,7 +131,7 @@ func (f *file) inTheWay() (bool, error) {
 func (f *file) leftOver(m meta) (bool, error) {
 	before := f.meta.ctime.Before(m.ctime) || f.meta.ctime.IsZero()
 	if m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime) && before {
-		f.there = true
+		f.there, f.doubtful = !f.node.doubtful, f.node.doubtful
 		return false, nil
 	}
 	if err := f.to.dir.removeAll(f.to.name, m.mode.IsDir()); err != nil {

@@ -37,6 +37,7 @@ type file struct {
 	begun    bool  // bytes may have moved
 	skip     bool  // the destination is to stay as it is
 	there    bool  // an earlier run has copied it whole
+	doubtful bool  // it seems so, but the data may be lost
 	current  bool  // the destination, which is to stay, is a copy of it: other names can be linked to it
 
 	// Of a small file in a tree, which has no part file.
@@ -289,15 +290,17 @@ func (f *file) complete(ctx context.Context) error {
 		f.discard()
 		return nil
 	}
-	if err == nil && f.Fsync {
-		err = f.to.dir.sync(f.to.shown)
-	}
 	if err != nil {
 		return err
 	}
 	if f.journal != nil {
 		if err := f.journal.remove(); err != nil {
 			f.warn("its journal", f.to.shown, err)
+		}
+	}
+	if f.Fsync { // the name, and that there is no journal any more
+		if err := f.to.dir.sync(f.to.shown); err != nil {
+			return err
 		}
 	}
 	f.part.close()

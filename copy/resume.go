@@ -111,7 +111,7 @@ func (f *file) note(r hashedRange) error {
 	f.unsynced.mu.Lock()
 	f.unsynced.ranges = append(f.unsynced.ranges, r)
 	f.unsynced.bytes += r.n
-	if f.unsynced.bytes < syncEvery {
+	if f.unsynced.bytes < f.syncEvery {
 		f.unsynced.mu.Unlock()
 		return nil
 	}
@@ -124,6 +124,11 @@ func (f *file) note(r hashedRange) error {
 func (f *file) noteSynced(ranges []hashedRange) error {
 	if err := f.out.Sync(); err != nil {
 		return f.writeError(err)
+	}
+	if !f.noted.Load() { // the names of the part and of its journal
+		if err := f.to.dir.sync(f.to.shown); err != nil {
+			return err
+		}
 	}
 	for _, r := range ranges {
 		if err := f.journal.add(r); err != nil {

@@ -43,6 +43,8 @@ type run struct {
 	wrap     func(driver) driver
 	ranges   rangeCopier
 
+	syncEvery int64
+
 	noRanges sync.Map // devices between which the kernel copies nothing
 }
 
@@ -72,6 +74,7 @@ func newRun(o Options) *run {
 	r := &run{
 		Options: o, dests: map[string]fs.FileInfo{}, works: map[string]string{},
 		openRing: openRing, wrap: func(d driver) driver { return d }, ranges: kernelRanges,
+		syncEvery: syncEvery,
 	}
 	r.live.all = map[abandoner]bool{}
 	r.engine = newEngine(r.nextJob)

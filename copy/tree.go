@@ -31,6 +31,7 @@ type node struct {
 	grown    *growth // it grows under another name
 	hidden   bool    // it, or a directory above it, grows under another name
 	resumed  bool    // an earlier run has begun it
+	doubtful bool    // and what it has copied may be lost
 	unseen   bool    // the source could not be listed to its end
 	room     *room   // of the file system that it is in
 	to       place   // where it is in its parent; the root's folder is not a node
