@@ -10,6 +10,9 @@ import (
 // orphaned says whether an unfinished name in the destination is of a source that is gone: no run would go on with it.
 // What another run has locked is not.
 func (n *node) orphaned(name string) bool {
+	if strings.HasSuffix(name, jobSuffix) {
+		return !n.dst.busy(name) // this run's is locked too
+	}
 	suffix := partSuffix
 	if strings.HasSuffix(name, journalSuffix) {
 		suffix = journalSuffix

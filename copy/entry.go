@@ -120,17 +120,25 @@ func (f *file) inTheWay() (bool, error) {
 	case m.mode.IsDir() && !f.NoClobber: // see entryStays
 		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", f.to.shown, f.from.shown)
 	}
+	if f.there = f.finished(m); f.there {
+		return false, nil
+	}
 	f.old = &m
 	f.skip = f.stays(m, f.meta)
 	f.current = f.skip && !f.NoClobber && m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime)
 	return true, nil
 }
 
-// leftOver decides about what an earlier run has left under the name of f. It had the source's times last of all. If the
-// source changed after that in a way that leaves size and time as they were, its change time says so.
-func (f *file) leftOver(m meta) (bool, error) {
+// seemsLeft says whether m may be of the copy of f that an earlier run has made. It had the source's times last of all. If
+// the source changed after that in a way that leaves size and time as they were, its change time says so.
+func (f *file) seemsLeft(m meta) bool {
 	before := f.meta.ctime.Before(m.ctime) || f.meta.ctime.IsZero()
-	if m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime) && before {
+	return m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime) && before
+}
+
+// leftOver decides about what an earlier run has left under the name of f.
+func (f *file) leftOver(m meta) (bool, error) {
+	if f.seemsLeft(m) {
 		f.there, f.doubtful = !f.node.doubtful, f.node.doubtful
 		return false, nil
 	}

@@ -41,7 +41,7 @@ func TestTreeDoesNotFit(t *testing.T) {
 			for i := range 12 {
 				write(t, filepath.Join(src, fmt.Sprint(i)), random(mib))
 			}
-		}, "size=6m", "size=24m", false, 3 * mib},
+		}, "size=6m", "size=24m", false, 5 * mib},
 		"small files": {func(t *testing.T, src string) {
 			for i := range 300 {
 				plant(t, src, fmt.Sprintf("d%d/", i%7))

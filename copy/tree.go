@@ -27,14 +27,15 @@ type node struct {
 	rel      string // from the root, with slashes; "" for the root
 	src, dst *dir
 	meta     meta
-	made     bool    // it was not there before
-	grown    *growth // it grows under another name
-	hidden   bool    // it, or a directory above it, grows under another name
-	resumed  bool    // an earlier run has begun it
-	doubtful bool    // and what it has copied may be lost
-	unseen   bool    // the source could not be listed to its end
-	room     *room   // of the file system that it is in
-	to       place   // where it is in its parent; the root's folder is not a node
+	made     bool     // it was not there before
+	grown    *growth  // it grows under another name
+	hidden   bool     // it, or a directory above it, grows under another name
+	resumed  bool     // an earlier run has begun it
+	doubtful bool     // and what it has copied may be lost
+	unseen   bool     // the source could not be listed to its end
+	mark     *jobMark // of the root
+	room     *room    // of the file system that it is in
+	to       place    // where it is in its parent; the root's folder is not a node
 
 	holds atomic.Int64
 
@@ -95,6 +96,7 @@ func (n *node) release(ctx context.Context) error {
 
 func (n *node) close() {
 	_ = n.src.close()
+	n.mark.close()
 	if n.dst != nil {
 		_ = n.dst.close()
 	}
@@ -124,6 +126,7 @@ func (n *node) complete(ctx context.Context) error {
 			return err
 		}
 	}
+	n.mark.end() // before the times
 	if n.made {
 		n.tree.tell(n.shown(n.tree.src, ""), n.shown(n.tree.dst, ""))
 	}
@@ -178,6 +181,7 @@ func (r *run) openTree(it item) (*node, error) {
 		n.close()
 		return nil, err
 	}
+	n.mark = n.beginMark()
 	n.holds.Store(1)
 	r.live.add(n)
 	return n, nil
