@@ -30,6 +30,7 @@ type run struct {
 	driver   driver
 	engine   *engine
 	live     live
+	links    links
 
 	warnings atomic.Int64
 	warned   sync.Map     // what kinds of them
@@ -76,6 +77,7 @@ func newRun(o Options) *run {
 		openRing: openRing, wrap: func(d driver) driver { return d }, ranges: kernelRanges,
 		syncEvery: syncEvery,
 	}
+	r.links.init()
 	r.live.all = map[abandoner]bool{}
 	r.engine = newEngine(r.nextJob)
 	return r
@@ -216,6 +218,10 @@ func (r *run) copyItem(ctx context.Context, it item) error {
 		}
 		f.given = f.to.dir
 	}
+	if r.Archive && f.meta.nlink > 1 && f.inPlace == 0 && !r.DryRun {
+		f.group = r.links.of(f.meta)
+		return f.group.copy(ctx, nil, f)
+	}
 	return f.start(ctx)
 }
 
@@ -249,7 +255,8 @@ func (r *run) specialItem(it item, t target) (skipped bool, err error) {
 	if r.DryRun {
 		return r.dryEntry(to, metaOfInfo(it.info), from)
 	}
-	return r.makeSpecial(from, to, metaOfInfo(it.info))
+	m := metaOfInfo(it.info)
+	return r.linkOrMake(from, to, m, to.home(), func() (bool, error) { return r.makeSpecial(from, to, m) })
 }
 
 // failed counts an item that failed. The error returned is one that ends the run.

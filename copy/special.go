@@ -17,20 +17,7 @@ func (n *node) copySpecial(name string) (skipped bool, err error) {
 	if m.mode.IsRegular() || m.mode.IsDir() {
 		return false, &ChangedError{from.shown}
 	}
-	if !n.tree.Archive || m.nlink < 2 {
-		return n.newSpecial(from, to, m)
-	}
-	group := n.tree.links.of(m)
-	group.mu.Lock()
-	defer group.mu.Unlock()
-	if group.node != nil {
-		return n.tree.placeEntry(to, m, from, group.link)
-	}
-	skipped, err = n.newSpecial(from, to, m)
-	if err == nil && !skipped {
-		group.node, group.name = n, name
-	}
-	return skipped, err
+	return n.tree.linkOrMake(from, to, m, n.home(name), func() (bool, error) { return n.newSpecial(from, to, m) })
 }
 
 // newSpecial makes to like from, which takes an inode if there is nothing of that name.
@@ -87,7 +74,7 @@ func (r *run) placeEntry(to place, m meta, from place, create func(at place) err
 		}
 	}
 	at := place{dir: to.dir, name: partName(to.name, true), shown: to.shown}
-	if from.dir.has(at.name) {
+	if from.dir != nil && from.dir.has(at.name) {
 		return false, fmt.Errorf("cannot create %s: the source has an entry of its part's name", to.shown)
 	}
 	_ = to.dir.remove(at.name) // of a run that was killed

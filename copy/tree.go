@@ -15,8 +15,7 @@ type tree struct {
 	src, dst string // as the user knows them
 	root     *node
 	noClone  atomic.Bool // the file system has turned out not to share data
-	links    links
-	only     *only // nil for all
+	only     *only       // nil for all
 }
 
 // node is a directory of a tree. It is done when everything in it is.
@@ -41,6 +40,8 @@ type node struct {
 
 	mu     sync.Mutex
 	atName string // the name that it has now
+	closed bool
+	was    meta // of the root's directory in the destination, when it was closed
 }
 
 func (n *node) shown(root, name string) string {
@@ -98,7 +99,7 @@ func (n *node) close() {
 	_ = n.src.close()
 	n.mark.close()
 	if n.dst != nil {
-		_ = n.dst.close()
+		n.closeDst()
 	}
 	if n.grown != nil {
 		n.grown.close()
@@ -161,7 +162,6 @@ func (n *node) complete(ctx context.Context) error {
 // openTree opens both sides of a tree at its root. Its node is held for the walk.
 func (r *run) openTree(it item) (*node, error) {
 	t := &tree{run: r, src: it.src, dst: trimSlashes(it.dst)}
-	t.links.init()
 	src, err := openDir(it.src)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", it.src, because(err))
