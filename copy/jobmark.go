@@ -1,9 +1,11 @@
 package copy
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"time"
 )
 
 const jobSuffix = ".pace-job"
@@ -24,7 +26,7 @@ type jobMark struct {
 
 // beginMark makes or takes over the mark of the tree whose root is n. It returns nil where none is of use: it can only
 // save work.
-func (n *node) beginMark() *jobMark {
+func (n *node) beginMark(ctx context.Context) *jobMark {
 	t := n.tree
 	if n.dst == nil || n.made || t.DryRun || t.NoResume || t.Update || t.NoClobber || t.Checksum {
 		return nil
@@ -38,7 +40,7 @@ func (n *node) beginMark() *jobMark {
 	}
 	for range 2 {
 		m.resumed = n.dst.has(m.name)
-		if !m.open() {
+		if !m.open(ctx) {
 			return nil
 		}
 		buf := make([]byte, noteMax)
@@ -60,16 +62,21 @@ func (n *node) beginMark() *jobMark {
 	return nil
 }
 
+// markGrace is how long a locked mark is waited for: the ring of a killed run may keep its files open for a moment.
+const markGrace = time.Second
+
 // open opens the mark. It returns false if it is of no use, as without a time of birth, or another run's.
-func (m *jobMark) open() bool {
+func (m *jobMark) open(ctx context.Context) bool {
 	f, err := openOwn(m.dir.pathOf(m.name), m.name)
 	if err != nil {
 		return false
 	}
 	m.f = f
-	if !lockFree(f) {
-		_ = f.Close()
-		return false
+	for start := time.Now(); !lockFree(f); {
+		if time.Since(start) > markGrace || !pause(ctx, 10*time.Millisecond) {
+			_ = f.Close()
+			return false
+		}
 	}
 	if m.id, err = partIDOf(f); err != nil || m.id.born == 0 {
 		m.end()

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -81,40 +82,60 @@ func (c child) prepare(t *testing.T, r *run) {
 // worker: what is finished is never copied again.
 func TestBytesOverKills(t *testing.T) {
 	const size, chunk, workers, wanted = 48 * mib, 256 * kib, 4, 8
-	src := write(t, filepath.Join(t.TempDir(), "src"), random(size))
-	inModes(t, func(t *testing.T, m limiter.Mode) {
-		to := t.TempDir()
-		c := child{
-			Source: src, Dest: filepath.Join(to, "dst"), Mode: m, ChunkSize: chunk, Workers: workers,
-			Counter: filepath.Join(t.TempDir(), "counter"),
-		}
-		count := mapWritten(t, c.Counter)
-		rnd := rand.New(rand.NewPCG(uint64(m), 3))
-		kills := 0
-		for _, err := os.Lstat(c.Dest); err != nil; _, err = os.Lstat(c.Dest) {
-			// Each run is killed when it has written some more, wherever it is then.
-			at := count.total() + rnd.Int64N(size/wanted)
-			if kills == wanted {
-				at = 1 << 62
+	src := filepath.Join(t.TempDir(), "src")
+	for name, tt := range map[string]struct{ there, tree bool }{
+		"file": {}, "tree": {tree: true}, "tree that is there": {there: true, tree: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := src + name
+			if tt.tree {
+				for i := range size / mib {
+					plant(t, src, fmt.Sprintf("%d/", i%3))
+					write(t, filepath.Join(src, fmt.Sprintf("%d/%d", i%3, i)), random(mib))
+				}
+			} else {
+				write(t, src, random(size))
 			}
-			if killedAt(t, c, count, at) {
-				kills++
-			}
-		}
-		if kills == 0 {
-			t.Fatal("it was never killed")
-		}
-		t.Logf("%d bytes in %d runs that were killed and one that was not", count.total(), kills)
-		inFlight := int64(workers)
-		if m == limiter.Sequential {
-			inFlight = 1
-		}
-		if most := size + int64(kills)*inFlight*chunk; count.total() > most || count.total() < size {
-			t.Errorf("%d bytes were written in %d runs, want at most %d", count.total(), kills+1, most)
-		}
-		same(t, c.Dest, random(size))
-		holds(t, to, "dst")
-	})
+			inModes(t, func(t *testing.T, m limiter.Mode) {
+				to := t.TempDir()
+				c := child{
+					Source: src, Dest: filepath.Join(to, "dst"), Mode: m, ChunkSize: chunk, Workers: workers,
+					Counter: filepath.Join(t.TempDir(), "counter"),
+				}
+				if tt.there {
+					plant(t, to, "dst/0/")
+				}
+				count := mapWritten(t, c.Counter)
+				rnd := rand.New(rand.NewPCG(uint64(m), 3))
+				kills, ended := 0, false
+				for !ended {
+					// Each run is killed when it has written some more, wherever it is then.
+					at := count.total() + rnd.Int64N(size/wanted)
+					if kills == wanted {
+						at = 1 << 62
+					}
+					if killedAt(t, c, count, at) {
+						kills++
+					}
+					_, err := os.Lstat(c.Dest)
+					ended = err == nil && !tt.there || at == 1<<62
+				}
+				if kills == 0 {
+					t.Fatal("it was never killed")
+				}
+				t.Logf("%d bytes in %d runs that were killed and one that was not", count.total(), kills)
+				inFlight := int64(workers)
+				if m == limiter.Sequential {
+					inFlight = 1
+				}
+				if most := size + int64(kills)*inFlight*chunk; count.total() > most || count.total() < size {
+					t.Errorf("%d bytes were written in %d runs, want at most %d", count.total(), kills+1, most)
+				}
+				alike(t, lookAt(t, c.Dest, true), lookAt(t, src, true))
+				holds(t, to, "dst")
+			})
+		})
+	}
 }
 
 // killedAt runs a child and kills it when as much has been written, and returns whether it came to that.

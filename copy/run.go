@@ -180,7 +180,7 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 		if !it.isTree(&r.Options) {
 			return func(ctx context.Context) error { return r.copyItem(ctx, it) }, nil
 		}
-		root, err := r.openTree(it)
+		root, err := r.openTree(ctx, it)
 		if err != nil {
 			if err := r.failed(ctx, it.src, err, false); err != nil {
 				return nil, err

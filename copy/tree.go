@@ -160,7 +160,7 @@ func (n *node) complete(ctx context.Context) error {
 }
 
 // openTree opens both sides of a tree at its root. Its node is held for the walk.
-func (r *run) openTree(it item) (*node, error) {
+func (r *run) openTree(ctx context.Context, it item) (*node, error) {
 	t := &tree{run: r, src: it.src, dst: trimSlashes(it.dst)}
 	src, err := openDir(it.src)
 	if err != nil {
@@ -181,7 +181,7 @@ func (r *run) openTree(it item) (*node, error) {
 		n.close()
 		return nil, err
 	}
-	n.mark = n.beginMark()
+	n.mark = n.beginMark(ctx)
 	n.holds.Store(1)
 	r.live.add(n)
 	return n, nil
