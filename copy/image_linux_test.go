@@ -30,7 +30,8 @@ func image(t *testing.T, kind string, options ...string) string {
 		}
 		t.Skip(err)
 	}
-	file, at := filepath.Join(t.TempDir(), "image"), t.TempDir()
+	// In memory: the syncs of thousands of files would wait for the disk.
+	file, at := filepath.Join(tmpfs(t, 400*mib), "image"), t.TempDir()
 	f, err := os.Create(file)
 	if err != nil {
 		t.Fatal(err)
