@@ -63,11 +63,13 @@ func (d counting) pwrite(ctx context.Context, f *os.File, p []byte, off int64) (
 	return d.driver.pwrite(ctx, f, p, off)
 }
 
-func (d counting) pwrites(ctx context.Context, all []transfer) {
+func (d counting) moves(ctx context.Context, all []transfer) {
 	for _, t := range all {
-		d.add(len(t.p))
+		if t.out != nil {
+			d.add(len(t.p))
+		}
 	}
-	d.driver.pwrites(ctx, all)
+	d.driver.moves(ctx, all)
 }
 
 // prepare puts into r what a child is watched by.
