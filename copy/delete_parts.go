@@ -18,6 +18,9 @@ func (n *node) orphaned(name string) bool {
 		suffix = journalSuffix
 	}
 	of := strings.TrimSuffix(strings.TrimPrefix(name, "."), suffix)
+	if suffix == journalSuffix && !n.dst.has("."+of+partSuffix) {
+		return true // whoever it was, it has given the file its name
+	}
 	if of == "" || n.src.has(of) || n.dst.busy("."+of+partSuffix) {
 		return false
 	}
@@ -25,6 +28,16 @@ func (n *node) orphaned(name string) bool {
 		return false // it may be of what is left out of this copy, and in the making all the same
 	}
 	return !isHashedName(of) || !n.hasHashed(of)
+}
+
+// dropDeadJournal removes the journal of a file that has its name already, of a run that was killed before it could do so.
+// As long as there is a part file it may be in use.
+func (n *node) dropDeadJournal(name string) {
+	for _, hashed := range []bool{false, true} {
+		if journal := journalName(name, hashed); !n.src.has(journal) && !n.dst.has(partName(name, hashed)) {
+			_ = n.dst.remove(journal)
+		}
+	}
 }
 
 // isHashedName says whether a hash may stand for the name.

@@ -21,8 +21,8 @@ func TestDeleteOrphanedParts(t *testing.T) {
 		plant(t, to, "d/",
 			".gone.pace-part", ".gone.pace-journal", ".gonedir.pace-part/x", ".locked.pace-part", ".locked.pace-journal",
 			"d/"+partName("gone", true), "d/"+journalName("gone", true))
-		// This is of a source that is there.
-		plant(t, to, "d/"+journalName("f", true))
+		// A part of a source that is there, which another run may go on with, and a journal that nobody can.
+		plant(t, to, "d/"+partName("f", true), "d/"+journalName("f", true), journalName("here", false))
 		locked, err := os.Open(filepath.Join(to, ".locked.pace-part"))
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +43,7 @@ func TestDeleteOrphanedParts(t *testing.T) {
 		}
 		o.Filter = nil
 		mustRun(t, o)
-		for _, gone := range []string{".gone.pace-part", ".gone.pace-journal", ".gonedir.pace-part", "d/" + partName("gone", true), "d/" + journalName("gone", true)} {
+		for _, gone := range []string{".gone.pace-part", ".gone.pace-journal", ".gonedir.pace-part", "d/" + partName("gone", true), "d/" + journalName("gone", true), journalName("here", false)} {
 			if _, err := os.Lstat(filepath.Join(to, gone)); err == nil {
 				t.Errorf("%s is left", gone)
 			}

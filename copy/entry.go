@@ -121,6 +121,7 @@ func (f *file) inTheWay() (bool, error) {
 		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", f.to.shown, f.from.shown)
 	}
 	if f.there = f.finished(m); f.there {
+		n.dropDeadJournal(f.to.name)
 		return false, nil
 	}
 	f.old = &m

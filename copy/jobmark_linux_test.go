@@ -75,6 +75,13 @@ func TestExistingTreeResumes(t *testing.T) {
 		all    bool
 	}{
 		"nothing": {func(*testing.T, *Options, string, string) {}, false},
+		"killed after the name": {func(t *testing.T, _ *Options, _, dst string) {
+			for i := range markedFiles {
+				if _, err := os.Lstat(filepath.Join(dst, markedName(i))); err == nil {
+					plant(t, dst, filepath.Join(filepath.Dir(markedName(i)), journalName(filepath.Base(markedName(i)), false)))
+				}
+			}
+		}, false},
 		"twins are touched": {func(t *testing.T, _ *Options, _, dst string) {
 			// Their change times are later than the mark now.
 			touched := 0
