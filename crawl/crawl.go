@@ -65,6 +65,9 @@ func Run(ctx context.Context, o Options) (Report, error) {
 func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	defer c.client.Close()
 	err := c.plant(seeds)
+	if c.state != nil && c.state.resumed && c.counter.Snapshot().ItemsTotal == 0 {
+		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
+	}
 	if err == nil {
 		err = limiter.Each(ctx, c.o.Mode, c.workers(), c.next, c.do)
 	}

@@ -128,8 +128,11 @@ func TestFrontierUnderRandomFates(t *testing.T) {
 	for name := range makers {
 		t.Run(name, func(t *testing.T) {
 			inEachMode(t, func(t *testing.T, m limiter.Mode) {
-				seeds := uint64(20) // threads are slow to create, databases too
-				if m == limiter.Async && name == "memory" {
+				seeds := uint64(20) // threads are slow to create
+				switch {
+				case name == "disk":
+					seeds = 5 // the database ticks ten times a second, for hours
+				case m == limiter.Async:
 					seeds = 300
 				}
 				for seed := range seeds {

@@ -1,7 +1,6 @@
 package crawl
 
 import (
-	"fmt"
 	"time"
 )
 
@@ -38,9 +37,6 @@ func (c *crawler) openState() ([]byte, error) {
 	}
 	for _, host := range old.hosts {
 		c.known(host)
-	}
-	if s.resumed && old.pages == 0 {
-		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}
 	return old.marks, nil
 }
