@@ -19,6 +19,7 @@ type visitor struct {
 
 	mu    sync.Mutex
 	rnd   *rand.Rand
+	asked time.Duration   // what a host that pushes back may ask for
 	files map[string]bool // origins whose robots.txt is known or on its way, as crawler.files
 	added int
 	ended map[string]int
@@ -103,7 +104,7 @@ func (v *visitor) visit(_ context.Context, it *item) error {
 	case way == 0:
 		v.f.retry(it, time.Now().Add(time.Duration(v.roll(3))*time.Second))
 	case way == 1:
-		v.f.retry(it, time.Now().Add(v.f.backOff(it, time.Duration(v.roll(2))*time.Hour)))
+		v.f.retry(it, time.Now().Add(v.f.backOff(it, time.Duration(v.roll(2))*v.asked)))
 	case way == 2 && it.robots != nil:
 		v.f.move(it, mustURL(v.t, fmt.Sprintf("http://h%d/rules", v.roll(5))))
 	case way == 2 && v.f.move(it, v.page()):
@@ -131,7 +132,7 @@ func TestFrontierUnderRandomFates(t *testing.T) {
 				seeds := uint64(20) // threads are slow to create
 				switch {
 				case name == "disk":
-					seeds = 5 // the database ticks ten times a second, for hours
+					seeds = 20
 				case m == limiter.Async:
 					seeds = 300
 				}
@@ -154,8 +155,11 @@ func randomFates(t *testing.T, name string, m limiter.Mode, seed uint64) {
 		rate = float64(time.Second) / float64(gap)
 	}
 	v := &visitor{
-		t: t, f: newRig(t, rate, 2), rnd: rnd,
+		t: t, f: newRig(t, rate, 2), rnd: rnd, asked: time.Hour,
 		files: map[string]bool{}, ended: map[string]int{}, busy: map[string]int{},
+	}
+	if name == "disk" {
+		v.asked = time.Minute // the database ticks ten times a second all the while
 	}
 	makers[name](t, v.f, 0, v.gate)
 	defer v.f.end()
