@@ -64,6 +64,7 @@ type recovery struct {
 	hosts []knownHost
 	marks []byte
 	pages int // that are not done
+	found bool // there was an earlier run
 }
 
 // newDiskFrontier returns the frontier in a store, as it was left. Hosts start nothing for gap if there was an earlier
@@ -183,7 +184,7 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 		f.seed = rand.Uint64()
 		return old, f.store.set(keySeed, binary.BigEndian.AppendUint64(nil, f.seed))
 	}
-	f.seed = binary.BigEndian.Uint64(seed)
+	old.found, f.seed = true, binary.BigEndian.Uint64(seed)
 	admitted, err := f.store.get(keyAdmitted)
 	if err != nil {
 		return nil, err

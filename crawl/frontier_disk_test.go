@@ -92,7 +92,7 @@ func TestFrontierRemembers(t *testing.T) {
 		start := time.Now()
 		f = newRig(t, 1, 0)
 		old := f.open(t, files, time.Second, 4, nil)
-		want := recovery{hosts: []knownHost{{"a", true}, {"z", false}}, marks: []byte("marks"), pages: 3}
+		want := recovery{hosts: []knownHost{{"a", true}, {"z", false}}, marks: []byte("marks"), pages: 3, found: true}
 		if d := cmp.Diff(want, *old, cmp.AllowUnexported(recovery{}, knownHost{})); d != "" {
 			t.Error(d)
 		}

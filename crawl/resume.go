@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"errors"
 	"time"
 )
 
@@ -58,6 +59,9 @@ func (c *crawler) recover() (*recovery, error) {
 	}
 	f, old, err := newDiskFrontier(db, c.hosts, gap, c.o.MaxPages, c.counter, c.gate)
 	c.frontier = f
+	if err == nil && c.state.resumed && !old.found {
+		err = damaged(errors.New("its database is empty"))
+	}
 	if err != nil {
 		return nil, err
 	}
