@@ -63,7 +63,7 @@ type diskFrontier struct {
 type recovery struct {
 	hosts []knownHost
 	marks []byte
-	pages int // that are not done
+	pages int  // that are not done
 	found bool // there was an earlier run
 }
 
