@@ -21,7 +21,7 @@ type store struct {
 func openStore(dir string, lock *pebble.Lock, fs vfs.FS) (*store, error) {
 	s := &store{broken: &broken{gone: make(chan struct{})}}
 	o := &pebble.Options{
-		FS: fs, Lock: lock, Logger: s.broken, LoggerAndTracer: nil,
+		FS: fs, Lock: lock, Logger: s.broken,
 		FormatMajorVersion: pebble.FormatNewest,
 		CacheSize:          64 << 20, // the filters of ten million URLs take 13 MB of it
 		MemTableSize:       16 << 20,
@@ -34,12 +34,28 @@ func openStore(dir string, lock *pebble.Lock, fs vfs.FS) (*store, error) {
 		// Most lookups are of URLs that are new.
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	db, err := pebble.Open(dir, o)
+	// A flush that fails is tried again for ever, and meanwhile commits wait for room in memory.
+	o.EventListener = &pebble.EventListener{BackgroundError: func(err error) { s.broken.note(err) }}
+	err := s.guard(func() (err error) {
+		s.db, err = pebble.Open(dir, o)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	s.db = db
 	return s, nil
+}
+
+// guard does what may never return because pebble calls Fatalf in it, and does not expect to come back.
+func (s *store) guard(do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-s.broken.gone:
+		return s.broken.err
+	}
 }
 
 // has says whether a key is there.
@@ -106,15 +122,7 @@ func (s *store) set(key, value []byte) error {
 // commit returns when a batch is in the log by write(2), and on the device if the store's file system syncs. Without
 // Sync, pebble would return before: its log is written behind, and a killed process loses what waits in its buffer.
 func (s *store) commit(b *pebble.Batch) error {
-	done := make(chan error, 1)
-	// When the log cannot be written, pebble calls Fatalf and does not expect to come back.
-	go func() { done <- errors.Join(b.Commit(pebble.Sync), b.Close()) }()
-	select {
-	case err := <-done:
-		return err
-	case <-s.broken.gone:
-		return s.broken.err
-	}
+	return s.guard(func() error { return errors.Join(b.Commit(pebble.Sync), b.Close()) })
 }
 
 // close ends the store; of a broken one the process's end does.
@@ -123,7 +131,7 @@ func (s *store) close() error {
 	case <-s.broken.gone:
 		return nil
 	default:
-		return s.db.Close()
+		return s.guard(s.db.Close)
 	}
 }
 
@@ -143,11 +151,16 @@ func (*broken) Errorf(string, ...any) {}
 // Fatalf implements pebble.Logger. It does not return, as pebble expects of it, and leaves the process to whoever waits
 // for a commit.
 func (b *broken) Fatalf(format string, args ...any) {
+	b.note(fmt.Errorf(format, args...))
+	select {}
+}
+
+// note keeps why the store cannot go on.
+func (b *broken) note(err error) {
 	b.once.Do(func() {
-		b.err = fmt.Errorf("cannot write the state: "+format, args...)
+		b.err = fmt.Errorf("cannot write the state: %w", err)
 		close(b.gone)
 	})
-	select {}
 }
 
 // unsynced is a file system whose files are never brought to the device. What was written is the kernel's: it survives
