@@ -31,18 +31,22 @@ type crawler struct {
 	counter  *progress.Counter
 	client   *exchange.Client
 	hosts    *limiter.Hosts
-	frontier *frontier
-	output   recordWriter
+	frontier frontier
+	outputs  *outputs
+	ledger   *ledger
+	state    *state // nil if the crawl ends with the process
 	token    string // of the user agent, for robots.txt
 
 	header, headerElsewhere http.Header     // for the seeds' hosts, for all others
 	seedHosts               map[string]bool // those that the user's secrets are for
 	trusted                 map[string]bool // hosts that may be private: those that the user named
 
-	mu     sync.Mutex
-	scope  map[string]bool          // scope keys that links may lead to
-	files  map[string]*robotsFile   // by origin
-	delays map[string]time.Duration // by host, where robots.txt asks for one
+	mu    sync.Mutex             // taken with the frontier's held, so the frontier is not called under it
+	scope map[string]bool        // scope keys that links may lead to
+	files map[string]*robotsFile // by origin
+
+	delaying sync.Mutex
+	delays   map[string]time.Duration // by host, where robots.txt asks for one
 
 	startErr error // why the only item of the run could not start
 }
@@ -58,13 +62,19 @@ func Run(ctx context.Context, o Options) (Report, error) {
 }
 
 // run crawls from the seeds on.
-func (c *crawler) run(ctx context.Context, seeds []*item) (Report, error) {
+func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	defer c.client.Close()
-	for _, seed := range seeds {
-		c.admit(seed)
+	err := c.plant(seeds)
+	if c.state != nil && c.state.resumed && c.counter.Snapshot().ItemsTotal == 0 {
+		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}
-	err := limiter.Each(ctx, c.o.Mode, c.workers(), c.next, c.do)
+	if err == nil {
+		err = limiter.Each(ctx, c.o.Mode, c.workers(), c.next, c.do)
+	}
 	c.counter.SetTotalKnown()
+	if closeErr := c.close(err == nil); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = closeErr
+	}
 	report := Report{Backend: c.client.Backend(), Workers: c.workers(), Totals: c.counter.Totals()}
 	if err == nil && report.Items == 1 && report.ItemsSkipped == 0 {
 		err = c.startErr
@@ -73,9 +83,9 @@ func (c *crawler) run(ctx context.Context, seeds []*item) (Report, error) {
 }
 
 // newCrawler prepares a run and its seeds.
-func newCrawler(o Options) (*crawler, []*item, error) {
+func newCrawler(o Options) (*crawler, *seeds, error) {
 	c := &crawler{
-		o: o, log: o.Log, counter: o.Progress, output: recordWriter{w: o.Output},
+		o: o, log: o.Log, counter: o.Progress,
 		seedHosts: map[string]bool{}, trusted: map[string]bool{}, scope: map[string]bool{},
 		files: map[string]*robotsFile{}, delays: map[string]time.Duration{},
 	}
@@ -94,14 +104,19 @@ func newCrawler(o Options) (*crawler, []*item, error) {
 	c.token, _, _ = strings.Cut(c.o.UserAgent, "/")
 	c.token = productToken(c.token)
 	c.setHeaders()
+	seeds, err := c.parseSeeds()
+	if err != nil {
+		return c, nil, err
+	}
 	c.hosts = limiter.NewHosts(o.Rate, o.PerHost)
-	c.frontier = newFrontier(c.hosts, o.MaxPages, c.counter)
+	if err := c.openOutputs(); err != nil {
+		return c, nil, err
+	}
 	c.client = exchange.New(exchange.Options{
 		Mode: o.Mode, Timeout: o.Timeout, Proxy: o.Proxy, MaxIdlePerHost: c.workers(),
 		Lookup: c.lookup, Control: c.control,
 	})
-	seeds, err := c.parseSeeds()
-	return c, seeds, err
+	return c, seeds, nil
 }
 
 // workers returns how many requests may be in flight.
@@ -136,39 +151,86 @@ func (c *crawler) setHeaders() {
 	}
 }
 
+// seeds is what a run is to start from.
+type seeds struct {
+	items []*item
+	bad   map[string]error // what is no URL, and why
+}
+
 // parseSeeds turns the seeds into items, and lets their hosts into the scope. A bad seed among good ones is a failed
 // item.
-func (c *crawler) parseSeeds() ([]*item, error) {
+func (c *crawler) parseSeeds() (*seeds, error) {
 	for hostport := range c.o.Resolve {
 		if host, _, err := net.SplitHostPort(hostport); err == nil {
 			c.trusted[host] = true
 		}
 	}
-	var seeds []*item
-	bad := map[string]error{}
+	s := &seeds{bad: map[string]error{}}
 	for _, text := range c.o.Seeds {
 		u, fallback, err := parseSeed(text)
 		if err != nil {
-			bad[text] = err
+			s.bad[text] = err
 			continue
 		}
-		c.seedHosts[u.Host()], c.trusted[u.Host()] = true, true
-		c.scope[c.o.Scope.key(u.Host())] = true
-		seeds = append(seeds, &item{url: u, first: u.String(), seed: true, fallback: fallback})
+		c.known(knownHost{name: u.Host(), seed: true})
+		s.items = append(s.items, &item{url: u, first: u.String(), seed: true, fallback: fallback})
 	}
-	if len(seeds) == 0 {
-		for text, err := range bad {
-			return nil, &UsageError{fmt.Sprintf("%q is not a URL to crawl: %v", text, err)}
-		}
+	if len(s.items) > 0 {
+		return s, nil
+	}
+	for text, err := range s.bad {
+		return nil, &UsageError{fmt.Sprintf("%q is not a URL to crawl: %v", text, err)}
+	}
+	if c.o.State == "" {
 		return nil, &UsageError{"there is no URL to crawl"}
 	}
-	for text, err := range bad {
-		c.counter.Grow(1, 0)
-		if err := c.fail(&record{URL: text, FinalURL: text, FetchedAt: time.Now().UTC()}, err); err != nil {
-			return nil, err
+	if _, found, err := StateSettings(c.o.State); err != nil || found {
+		return s, err
+	}
+	return nil, &UsageError{fmt.Sprintf("there is no URL to crawl, and %s holds no crawl to go on with", c.o.State)}
+}
+
+// known lets links lead to a host; to one that the user named, also if it is private and with the user's secrets.
+func (c *crawler) known(host knownHost) {
+	if host.seed {
+		c.seedHosts[host.name], c.trusted[host.name] = true, true
+	}
+	c.open(host.name)
+}
+
+// open brings a host into the scope.
+func (c *crawler) open(host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.scope[c.o.Scope.key(host)] = true
+}
+
+// plant queues the seeds, all of them at once: of a list that was begun, no resume knows the rest.
+func (c *crawler) plant(s *seeds) error {
+	ch := change{}
+	hosts := map[string]bool{}
+	for _, seed := range s.items {
+		ch.found = append(ch.found, c.found(seed))
+		if name := seed.url.Host(); !hosts[name] {
+			hosts[name] = true
+			ch.hosts = append(ch.hosts, knownHost{name: name, seed: true})
 		}
 	}
-	return seeds, nil
+	for text, why := range s.bad {
+		isNew, err := c.frontier.reserve(text)
+		if err != nil {
+			return err
+		}
+		if !isNew {
+			continue // an earlier run has its record
+		}
+		c.counter.Grow(1, 0)
+		rec := &record{URL: text, FinalURL: text, FetchedAt: time.Now().UTC()}
+		if err := c.end(&closing{record: rec}, change{}, why); err != nil {
+			return err
+		}
+	}
+	return c.ledger.close(&entry{change: ch})
 }
 
 // CheckSeed returns why a text is no seed, or nil.
@@ -231,8 +293,7 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 		return nil
 	}
 	if it.robots != nil {
-		c.robotsAnswer(it, r)
-		return nil
+		return c.robotsAnswer(it, r)
 	}
 	if r.status == 0 && it.fallback && mayFallBack(r.err) {
 		return c.fallBack(it)
@@ -290,22 +351,10 @@ func (r *response) failure() error {
 	return nil
 }
 
-// admit queues a page, if it is new and allowed, after the robots.txt of its origin.
-func (c *crawler) admit(it *item) {
-	// Not under mu: going through a long robots.txt for one host must not keep all others waiting.
-	if file := c.robotsOf(it.url); file != nil && file.disallows(it.url) {
-		if c.frontier.skip(it.url) {
-			c.counter.Grow(1, 0)
-			c.counter.ItemSkipped()
-		}
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	file, robots := c.robotsFor(it)
-	if c.frontier.add(it, robots) && robots != nil {
-		c.files[file.origin] = file
-	}
+// found returns a page as the frontier takes it.
+func (c *crawler) found(it *item) foundPage {
+	file := c.robotsOf(it.url)
+	return foundPage{item: it, forbidden: file != nil && file.disallows(it.url)}
 }
 
 // inScope says whether links may lead to a host.

@@ -656,7 +656,7 @@ func TestPoliteness(t *testing.T) {
 			t.Fatal(err)
 		}
 		starts := map[string][]time.Time{}
-		c.frontier.observe = func(it *item, at time.Time) {
+		c.frontier.(*memoryFrontier).observe = func(it *item, at time.Time) {
 			starts[it.url.Host()] = append(starts[it.url.Host()], at)
 		}
 		if _, err := c.run(t.Context(), seeds); err != nil {

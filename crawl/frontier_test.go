@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"pace/limiter"
 	"pace/limiter/progress"
 )
@@ -26,21 +28,119 @@ func mustURL(t testing.TB, s string) URL {
 
 func pageItem(t testing.TB, s string) *item { return &item{url: mustURL(t, s), first: s} }
 
-func testFrontier(rate float64, perHost, maxPages int) *frontier {
-	return newFrontier(limiter.NewHosts(rate, perHost), maxPages, progress.New())
+// rig is a frontier with what tests ask of it, and look into.
+type rig struct {
+	frontier
+	plan    *schedule
+	hosts   *limiter.Hosts
+	counter *progress.Counter
+	t       testing.TB
+
+	turn sync.Mutex // the ledger's
+}
+
+// makers are the frontiers that there are: each test of the contract runs with all of them.
+var makers = map[string]func(t testing.TB, r *rig, maxPages int, gate func(*item) *item){
+	"memory": func(_ testing.TB, r *rig, maxPages int, gate func(*item) *item) {
+		f := newMemoryFrontier(r.hosts, maxPages, r.counter, gate)
+		r.frontier, r.plan = f, &f.schedule
+	},
+	"disk": func(t testing.TB, r *rig, maxPages int, gate func(*item) *item) {
+		r.open(t, vfs.NewMem(), 0, maxPages, gate)
+	},
+}
+
+// open opens a frontier on disk.
+func (r *rig) open(t testing.TB, files vfs.FS, gap time.Duration, maxPages int, gate func(*item) *item) *recovery {
+	t.Helper()
+	s, err := openStore("state", nil, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, old, err := newDiskFrontier(s, r.hosts, gap, maxPages, r.counter, gate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.frontier, r.plan = f, &f.schedule
+	return old
+}
+
+func newRig(t testing.TB, rate float64, perHost int) *rig {
+	return &rig{t: t, hosts: limiter.NewHosts(rate, perHost), counter: progress.New()}
+}
+
+// inEachFrontier runs a test in a bubble with each frontier.
+func inEachFrontier(
+	t *testing.T, rate float64, perHost, maxPages int, gate func(*item) *item, test func(t *testing.T, r *rig),
+) {
+	for name, make := range makers {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, rate, perHost)
+				make(t, r, maxPages, gate)
+				defer r.end()
+				test(t, r)
+			})
+		})
+	}
+}
+
+// end closes the frontier, inside the bubble.
+func (r *rig) end() {
+	if err := r.close(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+func (r *rig) must(changes ...*change) {
+	if err := r.commit(changes, nil); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// add admits pages, and returns how many of them were new.
+func (r *rig) add(pages ...*item) int {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	before := r.counter.Snapshot().ItemsTotal
+	c := &change{}
+	for _, page := range pages {
+		c.found = append(c.found, foundPage{item: page})
+	}
+	r.must(c)
+	return int(r.counter.Snapshot().ItemsTotal - before)
+}
+
+func (r *rig) done(it *item) {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	r.must(&change{item: it})
+}
+
+// move moves an item unless the target has been seen.
+func (r *rig) move(it *item, to URL) bool {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	if it.robots == nil {
+		if isNew, err := r.reserve(to.String()); err != nil || !isNew {
+			return false
+		}
+	}
+	r.must(&change{item: it, to: to})
+	return true
 }
 
 // drain fetches all there is, each item taking d, with n workers, and returns the order in which they started.
-func drain(t *testing.T, f *frontier, n int, d time.Duration) (urls []string, at []time.Duration) {
+func drain(t *testing.T, r *rig, n int, d time.Duration) (urls []string, at []time.Duration) {
 	start := time.Now()
 	var mu sync.Mutex
-	err := limiter.Each(t.Context(), limiter.Async, n, f.next, func(_ context.Context, it *item) error {
+	err := limiter.Each(t.Context(), limiter.Async, n, r.next, func(_ context.Context, it *item) error {
 		mu.Lock()
 		urls, at = append(urls, it.url.String()), append(at, time.Since(start))
 		mu.Unlock()
-		f.started(it)
+		r.started(it)
 		time.Sleep(d)
-		f.done(it)
+		r.done(it)
 		return nil
 	})
 	if err != nil {
@@ -50,11 +150,10 @@ func drain(t *testing.T, f *frontier, n int, d time.Duration) (urls []string, at
 }
 
 func TestFrontierKeepsGapsAndOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := testFrontier(2, 2, 0)
+	inEachFrontier(t, 2, 2, 0, nil, func(t *testing.T, f *rig) {
 		for i := range 4 {
 			for _, host := range []string{"a", "b"} {
-				f.add(pageItem(t, fmt.Sprintf("http://%s/%d", host, i)), nil)
+				f.add(pageItem(t, fmt.Sprintf("http://%s/%d", host, i)))
 			}
 		}
 		urls, at := drain(t, f, 8, 10*time.Millisecond)
@@ -67,21 +166,20 @@ func TestFrontierKeepsGapsAndOrder(t *testing.T) {
 				t.Errorf("item %d started at %v, want %v", i, d, want)
 			}
 		}
-		if len(f.queues) != 0 {
-			t.Errorf("%d queues are left", len(f.queues))
+		if len(f.plan.queues) != 0 {
+			t.Errorf("%d queues are left", len(f.plan.queues))
 		}
 	})
 }
 
 func TestFrontierSlowHostHoldsUpNoOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := testFrontier(0, 1, 0)
+	inEachFrontier(t, 0, 1, 0, nil, func(t *testing.T, f *rig) {
 		f.hosts.SetDelay("slow", time.Minute)
 		for i := range 3 {
-			f.add(pageItem(t, fmt.Sprintf("http://slow/%d", i)), nil)
+			f.add(pageItem(t, fmt.Sprintf("http://slow/%d", i)))
 		}
 		for i := range 100 {
-			f.add(pageItem(t, fmt.Sprintf("http://h%d/", i)), nil)
+			f.add(pageItem(t, fmt.Sprintf("http://h%d/", i)))
 		}
 		urls, at := drain(t, f, 2, time.Second)
 		for i, u := range urls {
@@ -96,10 +194,9 @@ func TestFrontierSlowHostHoldsUpNoOther(t *testing.T) {
 }
 
 func TestFrontierLimitsWhatIsInFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := testFrontier(0, 3, 0)
+	inEachFrontier(t, 0, 3, 0, nil, func(t *testing.T, f *rig) {
 		for i := range 9 {
-			f.add(pageItem(t, fmt.Sprintf("http://a/%d", i)), nil)
+			f.add(pageItem(t, fmt.Sprintf("http://a/%d", i)))
 		}
 		_, at := drain(t, f, 50, time.Second)
 		for i, d := range at {
@@ -115,10 +212,9 @@ func TestFrontierLimitsWhatIsInFlight(t *testing.T) {
 }
 
 func TestFrontierCountsWaitsForARate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := testFrontier(1, 0, 0)
+	inEachFrontier(t, 1, 0, 0, nil, func(t *testing.T, f *rig) {
 		for i := range 5 {
-			f.add(pageItem(t, fmt.Sprintf("http://a/%d", i)), nil)
+			f.add(pageItem(t, fmt.Sprintf("http://a/%d", i)))
 		}
 		drain(t, f, 1, 100*time.Millisecond)
 		if w := f.counter.Totals().LimiterWait; w != 4*900*time.Millisecond {
@@ -128,68 +224,167 @@ func TestFrontierCountsWaitsForARate(t *testing.T) {
 }
 
 func TestFrontierSeenAndMaxPages(t *testing.T) {
-	f := testFrontier(0, 0, 2)
-	for _, c := range []struct {
-		url string
-		ok  bool
-	}{{"http://a/", true}, {"http://a/", false}, {"http://a/b", true}, {"http://a/c", false}} {
-		if ok := f.add(pageItem(t, c.url), nil); ok != c.ok {
-			t.Errorf("%s: %v", c.url, ok)
+	inEachFrontier(t, 0, 0, 2, nil, func(t *testing.T, f *rig) {
+		for _, c := range []struct {
+			url string
+			n   int
+		}{{"http://a/", 1}, {"http://a/", 0}, {"http://a/b", 1}, {"http://a/c", 0}} {
+			if n := f.add(pageItem(t, c.url)); n != c.n {
+				t.Errorf("%s: %d added", c.url, n)
+			}
 		}
-	}
-	if f.skip(mustURL(t, "http://a/")) || !f.skip(mustURL(t, "http://a/d")) {
-		t.Error("skip says the wrong thing of what is new")
+		f.must(&change{found: []foundPage{
+			{item: pageItem(t, "http://a/"), forbidden: true}, {item: pageItem(t, "http://a/d"), forbidden: true},
+		}})
+		if n := f.counter.Snapshot().ItemsSkipped; n != 1 {
+			t.Errorf("%d skipped, want the one that is new", n)
+		}
+		for url, want := range map[string]bool{"http://a/b": false, "http://a/d": false, "http://a/e": true} {
+			if isNew, err := f.reserve(url); err != nil || isNew != want {
+				t.Errorf("reserve %s: %v, %v", url, isNew, err)
+			}
+		}
+		if urls, _ := drain(t, f, 1, 0); len(urls) != 2 {
+			t.Errorf("handed out %v", urls)
+		}
+	})
+}
+
+// Pages that are found in one commit and again in it are one.
+func TestFrontierSeesWithinACommit(t *testing.T) {
+	inEachFrontier(t, 0, 0, 0, nil, func(t *testing.T, f *rig) {
+		f.must(
+			&change{found: []foundPage{{item: pageItem(t, "http://a/1")}, {item: pageItem(t, "http://a/1")}}},
+			&change{found: []foundPage{{item: pageItem(t, "http://a/1")}, {item: pageItem(t, "http://b/1")}}},
+		)
+		urls, _ := drain(t, f, 1, 0)
+		if got := strings.Join(urls, " "); got != "http://a/1 http://b/1" {
+			t.Errorf("handed out %s", got)
+		}
+	})
+}
+
+// gates is what crawler.gate does, for some origins.
+func gates(t testing.TB, origins ...string) func(*item) *item {
+	asked := map[string]bool{}
+	return func(it *item) *item {
+		origin := it.url.Origin()
+		if asked[origin] || !slices.Contains(origins, origin) {
+			return nil
+		}
+		asked[origin] = true
+		return &item{url: mustURL(t, origin+"/robots.txt"), robots: &robotsFile{origin: origin, host: it.url.Host()}}
 	}
 }
 
 func TestFrontierGate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := testFrontier(0, 0, 0)
-		file := &robotsFile{origin: "http://a", host: "a"}
-		robots := &item{url: mustURL(t, "http://a/robots.txt"), robots: file}
-		f.add(pageItem(t, "http://a/1"), robots)
-		f.add(pageItem(t, "http://a/2"), nil)
-		var urls []string
-		for range 2 {
-			it, err := f.next(t.Context())
-			if err != nil || it.robots == nil {
-				t.Fatalf("got %v, %v; want the robots.txt", it, err)
-			}
-			f.started(it)
-			if len(urls) == 0 { // the first try fails
-				urls = append(urls, "failed")
-				f.retry(it, time.Now().Add(time.Minute))
-				continue
-			}
-			if d := f.counter.Totals().LimiterWait; d != time.Minute {
-				t.Errorf("waited %v", d)
-			}
-			// It is moved to another host, whose pages it does not wait for.
-			f.add(pageItem(t, "http://b/9"), &item{url: mustURL(t, "http://b/robots.txt"),
-				robots: &robotsFile{origin: "http://b", host: "b"}})
-			f.move(it, mustURL(t, "http://b/r"), nil)
+	for name := range makers {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newRig(t, 0, 0)
+				makers[name](t, f, 0, gates(t, "http://a", "http://b"))
+				defer f.end()
+				f.add(pageItem(t, "http://a/1"), pageItem(t, "http://a/2"))
+				robots := f.robotsFirst(t)
+				f.retry(robots, time.Now().Add(time.Minute)) // the first try fails
+				robots = f.robotsFirst(t)
+				if d := f.counter.Totals().LimiterWait; d != time.Minute {
+					t.Errorf("waited %v", d)
+				}
+				// It is moved to another host, whose pages it does not wait for.
+				f.add(pageItem(t, "http://b/9"))
+				f.move(robots, mustURL(t, "http://b/r"))
+				for range 2 {
+					it := f.robotsFirst(t)
+					f.openGate(it.robots.host)
+					f.done(it)
+				}
+				got, _ := drain(t, f, 1, 0)
+				slices.Sort(got)
+				if want := []string{"http://a/1", "http://a/2", "http://b/9"}; !slices.Equal(got, want) {
+					t.Errorf("got %v", got)
+				}
+			})
+		})
+	}
+}
+
+// robotsFirst takes the next item, which must be a robots.txt.
+func (r *rig) robotsFirst(t *testing.T) *item {
+	t.Helper()
+	it, err := r.next(t.Context())
+	if err != nil || it.robots == nil {
+		t.Fatalf("got %v, %v; want a robots.txt", it, err)
+	}
+	r.started(it)
+	return it
+}
+
+func TestFrontierMoves(t *testing.T) {
+	inEachFrontier(t, 0, 0, 0, nil, func(t *testing.T, f *rig) {
+		f.add(pageItem(t, "http://a/1"), pageItem(t, "http://b/1"))
+		it, err := f.next(t.Context())
+		if err != nil {
+			t.Fatal(err)
 		}
+		f.started(it)
+		if f.move(it, mustURL(t, "http://b/1")) {
+			t.Error("moved to a page that was seen")
+		}
+		it.attempts, it.notBefore = 2, time.Now()
+		if !f.move(it, mustURL(t, "http://b/2")) {
+			t.Error("not moved to a new page")
+		}
+		var got []string
 		for range 2 {
 			it, err := f.next(t.Context())
-			if err != nil || it.robots == nil {
-				t.Fatalf("got %v, %v; want a robots.txt", it, err)
+			if err != nil {
+				t.Fatal(err)
 			}
 			f.started(it)
-			f.openGate(it.robots.host)
+			got = append(got, fmt.Sprintf("%s from %s, %d redirects, %d tries", it.url, it.first, it.redirects, it.attempts))
 			f.done(it)
 		}
-		got, _ := drain(t, f, 1, 0)
-		slices.Sort(got)
-		if want := []string{"http://a/1", "http://a/2", "http://b/9"}; !slices.Equal(got, want) {
-			t.Errorf("got %v", got)
+		want := []string{"http://b/1 from http://b/1, 0 redirects, 0 tries", "http://b/2 from http://a/1, 1 redirects, 0 tries"}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestFrontierRefused(t *testing.T) {
+	inEachFrontier(t, 0.001, 1, 0, nil, func(t *testing.T, f *rig) {
+		f.add(pageItem(t, "http://a/1"), pageItem(t, "http://a/2"), pageItem(t, "http://a/3"))
+		f.refuse("http://a")
+		start := time.Now()
+		if urls, _ := drain(t, f, 1, 0); len(urls) != 3 || time.Since(start) != 0 {
+			t.Errorf("%v after %v", urls, time.Since(start))
+		}
+	})
+}
+
+// A host's pages are in order however many there are: most of them are not in the window.
+func TestFrontierOrderOfMany(t *testing.T) {
+	inEachFrontier(t, 0, 0, 0, nil, func(t *testing.T, f *rig) {
+		const n = 10 * windowPages
+		for i := range n {
+			f.add(pageItem(t, fmt.Sprintf("http://a/%d", i)))
+		}
+		urls, _ := drain(t, f, 1, 0)
+		for i, u := range urls {
+			if u != fmt.Sprintf("http://a/%d", i) {
+				t.Fatalf("page %d is %s", i, u)
+			}
+		}
+		if len(urls) != n {
+			t.Errorf("%d pages of %d", len(urls), n)
 		}
 	})
 }
 
 func TestFrontierBackOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := testFrontier(0, 0, 0)
-		f.add(pageItem(t, "http://a/"), nil)
+	inEachFrontier(t, 0, 0, 0, nil, func(t *testing.T, f *rig) {
+		f.add(pageItem(t, "http://a/"))
 		start := time.Now()
 		pause := time.Duration(0)
 		for i := range 8 {
@@ -216,15 +411,14 @@ func TestFrontierBackOff(t *testing.T) {
 }
 
 func TestFrontierNewPageWakesAHostThatWaitsForARetry(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := testFrontier(0, 0, 0)
-		f.add(pageItem(t, "http://a/1"), nil)
+	inEachFrontier(t, 0, 0, 0, nil, func(t *testing.T, f *rig) {
+		f.add(pageItem(t, "http://a/1"))
 		it, _ := f.next(t.Context())
 		f.started(it)
 		f.retry(it, time.Now().Add(time.Hour))
 		go func() {
 			time.Sleep(time.Second)
-			f.add(pageItem(t, "http://a/2"), nil)
+			f.add(pageItem(t, "http://a/2"))
 		}()
 		start := time.Now()
 		it, err := f.next(t.Context())
@@ -235,10 +429,9 @@ func TestFrontierNewPageWakesAHostThatWaitsForARetry(t *testing.T) {
 }
 
 func TestFrontierCancelled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := testFrontier(0.001, 0, 0)
-		f.add(pageItem(t, "http://a/1"), nil)
-		f.add(pageItem(t, "http://a/2"), nil)
+	inEachFrontier(t, 0.001, 0, 0, nil, func(t *testing.T, f *rig) {
+		f.add(pageItem(t, "http://a/1"))
+		f.add(pageItem(t, "http://a/2"))
 		it, _ := f.next(t.Context())
 		f.started(it)
 		f.done(it)
@@ -251,29 +444,9 @@ func TestFrontierCancelled(t *testing.T) {
 }
 
 func TestFrontierEnds(t *testing.T) {
-	f := testFrontier(0, 0, 0)
-	if _, err := f.next(t.Context()); err != io.EOF {
-		t.Errorf("an empty frontier: %v", err)
-	}
-}
-
-func BenchmarkFrontier(b *testing.B) {
-	f := testFrontier(0, 2, 0)
-	urls := make([]URL, b.N)
-	for i := range urls {
-		urls[i] = mustURL(b, fmt.Sprintf("http://h%d.example/p/%d", i%1000, i))
-	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	for _, u := range urls {
-		f.add(&item{url: u}, nil)
-	}
-	for range urls {
-		it, err := f.next(b.Context())
-		if err != nil {
-			b.Fatal(err)
+	inEachFrontier(t, 0, 0, 0, nil, func(t *testing.T, f *rig) {
+		if _, err := f.next(t.Context()); err != io.EOF {
+			t.Errorf("an empty frontier: %v", err)
 		}
-		f.started(it)
-		f.done(it)
-	}
+	})
 }

@@ -64,14 +64,6 @@ func TestCancelAtRandomMoments(t *testing.T) {
 	})
 }
 
-// writerFunc is called for each record.
-type writerFunc func()
-
-func (f writerFunc) Write(p []byte) (int, error) {
-	f()
-	return len(p), nil
-}
-
 // TestCancelAmongManyLinks is about a page whose links take long to go through.
 func TestCancelAmongManyLinks(t *testing.T) {
 	var body, rules strings.Builder
@@ -84,13 +76,15 @@ func TestCancelAmongManyLinks(t *testing.T) {
 	}
 	inEachMode(t, func(t *testing.T, m limiter.Mode) {
 		ctx, cancel := context.WithCancel(t.Context())
-		w := newWorld(t, map[string]http.HandlerFunc{
-			"/": htmlPage(body.String()), "/robots.txt": htmlPage(rules.String()),
-		})
-		o := w.options(m, "http://a.test/")
 		var began time.Time
-		o.Output = writerFunc(func() { began = time.Now(); cancel() }) // the links follow the record
-		_, err := Run(ctx, o)
+		w := newWorld(t, map[string]http.HandlerFunc{
+			"/robots.txt": htmlPage(rules.String()),
+			"/": func(rw http.ResponseWriter, r *http.Request) {
+				htmlPage(body.String())(rw, r)
+				time.AfterFunc(time.Second, func() { began = time.Now(); cancel() }) // among the links by then
+			},
+		})
+		_, err := Run(ctx, w.options(m, "http://a.test/"))
 		if took := time.Since(began); took > time.Second || !errors.Is(err, context.Canceled) {
 			t.Errorf("%v after the cancellation: %v", took, err)
 		}

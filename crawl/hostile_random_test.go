@@ -83,7 +83,7 @@ func crawlRandomSite(t *testing.T, m limiter.Mode, pages map[string]http.Handler
 		return nil
 	}
 	last := map[string]time.Time{}
-	c.frontier.observe = func(it *item, at time.Time) {
+	c.frontier.(*memoryFrontier).observe = func(it *item, at time.Time) {
 		if host := it.url.Host(); at.Sub(last[host]) < gap {
 			t.Errorf("%v: two starts on %s are %v apart", m, host, at.Sub(last[host]))
 		}

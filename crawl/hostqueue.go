@@ -8,10 +8,11 @@ import (
 // hostQueue is what is to be fetched from one host, in the order of discovery.
 type hostQueue struct {
 	key     string
-	robots  []*item   // fetches of robots.txt; they go before all else and pass the gate
-	retries retryHeap // items that wait for another try
-	pages   []*item
-	gates   int // origins of this host whose robots.txt is not known yet: pages wait
+	robots  []*item     // fetches of robots.txt; they go before all else and pass the gate
+	retries retryHeap   // items that wait for another try
+	pages   packedQueue // those in memory
+	stored  storedQueue // those on disk
+	gates   int         // origins of this host whose robots.txt is not known yet: pages wait
 
 	busy    int  // items handed out and not given back
 	blocked bool // the host may start nothing before one of its items has started or ended
@@ -23,19 +24,23 @@ type hostQueue struct {
 	index int       // in the heap; -1 when it is not there
 }
 
-// size returns how many items are queued.
-func (q *hostQueue) size() int { return len(q.robots) + len(q.retries) + len(q.pages) }
+// idle says whether nothing keeps the queue from being forgotten.
+func (q *hostQueue) idle() bool {
+	return q.busy == 0 && q.gates == 0 && len(q.robots) == 0 && len(q.retries) == 0 && q.pages.n == 0 && q.stored.live == 0
+}
 
-// push queues an item behind those of its kind.
+// push queues a robots.txt, or a page for another try.
 func (q *hostQueue) push(it *item) {
-	switch {
-	case it.robots != nil:
+	if it.robots != nil {
 		q.robots = append(q.robots, it)
-	case !it.notBefore.IsZero():
-		heap.Push(&q.retries, it)
-	default:
-		q.pages = append(q.pages, it)
+		return
 	}
+	heap.Push(&q.retries, it)
+}
+
+// starved says whether the next page is on disk.
+func (q *hostQueue) starved() bool {
+	return q.pages.n == 0 && q.stored.left > 0 && q.gates == 0 && len(q.robots) == 0
 }
 
 // due returns when the queue has something to hand out: a time that is not after now means at once, and false that
@@ -47,40 +52,40 @@ func (q *hostQueue) due(now time.Time) (time.Time, bool) {
 	if q.gates > 0 {
 		return time.Time{}, false
 	}
-	if len(q.retries) > 0 && (len(q.pages) == 0 || !q.retries[0].notBefore.After(now)) {
+	pages := q.pages.n + q.stored.left
+	if len(q.retries) > 0 && (pages == 0 || !q.retries[0].notBefore.After(now)) {
 		return q.retries[0].notBefore, true
 	}
-	return time.Time{}, len(q.pages) > 0
+	return time.Time{}, pages > 0
 }
 
 // first returns what due spoke of.
-func (q *hostQueue) first(now time.Time) *item {
+func (q *hostQueue) first(now time.Time) (*item, error) {
 	switch {
 	case len(q.robots) > 0:
-		return q.robots[0]
+		return q.robots[0], nil
 	case len(q.retries) > 0 && !q.retries[0].notBefore.After(now):
-		return q.retries[0]
+		return q.retries[0], nil
 	}
-	return q.pages[0]
+	seq, packed := q.pages.head()
+	it, err := unpackItem(packed)
+	if err == nil {
+		it.seq = seq
+	}
+	return it, err
 }
 
-// pop takes it out.
-func (q *hostQueue) pop(now time.Time) *item {
-	if len(q.robots) > 0 {
-		return popFront(&q.robots)
+// pop takes out what first returned.
+func (q *hostQueue) pop(it *item) {
+	switch {
+	case len(q.robots) > 0:
+		q.robots[0] = nil
+		q.robots = q.robots[1:]
+	case len(q.retries) > 0 && q.retries[0] == it:
+		heap.Pop(&q.retries)
+	default:
+		q.pages.pop()
 	}
-	if len(q.retries) > 0 && !q.retries[0].notBefore.After(now) {
-		return heap.Pop(&q.retries).(*item)
-	}
-	return popFront(&q.pages)
-}
-
-// popFront takes out the first item, so that its memory is not kept by the ones behind it.
-func popFront(items *[]*item) *item {
-	it := (*items)[0]
-	(*items)[0] = nil
-	*items = (*items)[1:]
-	return it
 }
 
 // retryHeap orders items by the time before which they must not be tried again.

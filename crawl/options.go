@@ -60,8 +60,22 @@ type Options struct {
 
 	// Select extracts text or attributes from each HTML page.
 	Select []Selector
-	// Output receives one JSON object a line for each page, with one Write each; nil for none.
+	// Output receives one JSON object a line for each page, with one Write each; nil for none. A State continues it as
+	// well as a writer can be continued: what was written for pages that a crash undid stays.
 	Output io.Writer
+	// OutputFile is a file to write them to instead of Output, each with one system call. It is emptied, but with a State
+	// that was left unfinished cut back to the records of the pages that count, and continued. Empty for none.
+	OutputFile string
+
+	// State is a folder that keeps the crawl, so that a later run goes on where this one ended, however it ended: no URL
+	// that was discovered is lost, and only pages in flight are fetched again. It is made if it is missing; if it holds
+	// a crawl, Seeds may be empty. Empty for none.
+	State string
+	// Fsync lets State hold through a power cut too, not only through the end of the process.
+	Fsync bool
+	// Settings is what the user chose, in words. A State keeps it, and a run whose settings differ is logged at level
+	// Warn.
+	Settings map[string]string
 
 	// Progress receives what the run does; nil for none.
 	Progress *progress.Counter

@@ -15,20 +15,32 @@ import (
 
 // page closes an item with its record: scanned, written, its links queued, done, in this order.
 func (c *crawler) page(ctx context.Context, it *item, r *response) error {
-	rec := c.record(it, r)
-	var links []URL
+	p := &closing{item: it, record: c.record(it, r), response: r}
+	ch := change{item: it}
 	if r.err == nil && r.isHTML() {
-		links = c.scanPage(it, r, rec)
+		s := scanners.Get().(*scanner)
+		defer scanners.Put(s) // the page is the scanner's
+		var links []URL
+		p.page, links = c.scanPage(it, r, p.record, s)
+		ch.found = c.discovered(ctx, it, links)
+		if len(ch.found) < len(links) && c.state != nil {
+			return context.Cause(ctx) // the page stays in flight: the next run fetches it again
+		}
 	}
-	err := c.finish(it, rec, r)
+	return c.finish(p, ch)
+}
+
+// discovered returns the pages that an item's links lead to.
+func (c *crawler) discovered(ctx context.Context, it *item, links []URL) []foundPage {
+	pages := make([]foundPage, 0, len(links))
 	for _, u := range links {
 		if ctx.Err() != nil {
 			break // a page may have a million links, and a robots.txt as many rules
 		}
-		c.admit(&item{url: u, first: u.String(), referrer: it.url.String(), depth: it.depth + 1})
+		page := &item{url: u, first: u.String(), referrer: it.url.String(), depth: it.depth + 1}
+		pages = append(pages, c.found(page))
 	}
-	c.frontier.done(it)
-	return err
+	return pages
 }
 
 // record returns the record of an item with what a response says.
@@ -40,24 +52,35 @@ func (c *crawler) record(it *item, r *response) *record {
 	}
 }
 
-// finish counts an item and writes its record.
-func (c *crawler) finish(it *item, rec *record, r *response) error {
-	if err := r.failure(); err != nil {
-		if it.seed && r.status == 0 {
-			c.setStartError(it, err)
-		}
-		return c.fail(rec, err)
+// finish closes an item with its record, and counts it.
+func (c *crawler) finish(p *closing, ch change) error {
+	why := p.response.failure()
+	if why != nil && p.item.seed && p.response.status == 0 {
+		c.setStartError(p.item, why)
 	}
-	c.counter.ItemDone()
-	return c.output.write(rec)
+	return c.end(p, ch, why)
 }
 
-// fail counts an item as failed and writes its record.
-func (c *crawler) fail(rec *record, why error) error {
-	rec.Error = why.Error()
+// end closes an item as failed, if why is not nil, or else as done.
+func (c *crawler) end(p *closing, ch change, why error) error {
+	if why != nil {
+		p.record.Error = why.Error()
+	}
+	if err := c.ledger.close(&entry{closing: p, change: ch}); err != nil {
+		return err
+	}
+	c.count(p.record, why)
+	return nil
+}
+
+// count counts an item that is closed.
+func (c *crawler) count(rec *record, why error) {
+	if why == nil {
+		c.counter.ItemDone()
+		return
+	}
 	c.counter.ItemFailed(rec.URL, why)
 	c.log.Error("failed", "item", rec.URL, "error", why)
-	return c.output.write(rec)
 }
 
 // setStartError keeps why an item got no answer at all, in case it is the only one.
@@ -82,11 +105,9 @@ func (r *response) isHTML() bool {
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
-// scanPage fills a record with what its page holds, and returns the links to follow.
-func (c *crawler) scanPage(it *item, r *response, rec *record) []URL {
+// scanPage fills a record with what its page holds, and returns that and the links to follow.
+func (c *crawler) scanPage(it *item, r *response, rec *record, s *scanner) (*Page, []URL) {
 	text, charset := toUTF8(r.body, r.contentType)
-	s := scanners.Get().(*scanner)
-	defer scanners.Put(s)
 	page := s.scan(text, scanOptions{Charset: charset})
 	rec.Title = page.Title
 	base := it.url
@@ -118,7 +139,7 @@ func (c *crawler) scanPage(it *item, r *response, rec *record) []URL {
 	if len(c.o.Select) > 0 {
 		rec.Selected = c.selected(text)
 	}
-	return follow
+	return &page, follow
 }
 
 // selected returns what the user's selectors find in a page.

@@ -3,7 +3,11 @@ package crawl
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -36,35 +40,130 @@ type timing struct {
 	Total   float64 `json:"total"`
 }
 
-// recordWriter writes records, each with one Write.
-type recordWriter struct {
-	mu sync.Mutex
-	w  io.Writer
+// recordOutput appends records to a file or another writer, each with one Write.
+type recordOutput struct {
+	w    io.Writer
+	file *os.File // nil if the writer is not ours
+	path string   // absolute
+	size int64
+}
+
+// openRecords opens the output for page records.
+func openRecords(o *Options, resume []mark) (output, error) {
+	if o.OutputFile == "" {
+		if o.Output == nil {
+			return nil, nil
+		}
+		return &recordOutput{w: o.Output}, nil
+	}
+	path, err := filepath.Abs(o.OutputFile)
+	if err != nil {
+		return nil, recordsError(err)
+	}
+	var size int64
+	for _, m := range resume {
+		if m.Path == path {
+			size = m.Size
+		}
+	}
+	f, err := openCut(path, size)
+	if err != nil {
+		return nil, recordsError(err)
+	}
+	if resume != nil && size == 0 && o.Log != nil && (len(resume) != 1 || resume[0].Size > 0) {
+		o.Log.Warn("the records of the earlier run are not continued", "file", o.OutputFile)
+	}
+	return &recordOutput{w: f, file: f, path: path, size: size}, nil
+}
+
+func recordsError(err error) error { return fmt.Errorf("cannot write the records: %w", err) }
+
+// openCut opens a file for appending at a size, which it is cut to; at 0 it may be missing.
+func openCut(path string, size int64) (*os.File, error) {
+	flags := os.O_WRONLY
+	if size == 0 {
+		flags |= os.O_CREATE
+	}
+	f, err := os.OpenFile(path, flags, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	if err := cut(f, size); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// cut cuts a file that is at least that long. What is no regular file, such as a pipe, has no length.
+func cut(f *os.File, size int64) error {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	if info.Size() < size {
+		return fmt.Errorf("%s has %d bytes, and the state counts on %d: it was changed", f.Name(), info.Size(), size)
+	}
+	if err := f.Truncate(size); err != nil {
+		return err
+	}
+	_, err = f.Seek(size, io.SeekStart)
+	return err
 }
 
 var recordBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// write appends a record. An error is one of the output, which the run cannot go on without.
-func (rw *recordWriter) write(r *record) error {
-	if rw.w == nil {
-		return nil
+func (r *recordOutput) render(p *closing) (func() error, error) {
+	if p.record == nil {
+		return nil, nil
 	}
-	if r.Links == nil {
-		r.Links = []string{}
+	if p.record.Links == nil {
+		p.record.Links = []string{}
 	}
-	if r.Selected == nil {
-		r.Selected = map[string][]string{}
+	if p.record.Selected == nil {
+		p.record.Selected = map[string][]string{}
 	}
 	buf := recordBuffers.Get().(*bytes.Buffer)
-	defer recordBuffers.Put(buf)
 	buf.Reset()
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
-		return err
+	if err := enc.Encode(p.record); err != nil {
+		return nil, err
 	}
-	rw.mu.Lock()
-	defer rw.mu.Unlock()
-	_, err := rw.w.Write(buf.Bytes())
-	return err
+	return func() error {
+		defer recordBuffers.Put(buf)
+		n, err := r.w.Write(buf.Bytes())
+		r.size += int64(n)
+		if err != nil && r.file != nil {
+			return recordsError(err)
+		}
+		return err
+	}, nil
+}
+
+func (r *recordOutput) marks() []mark {
+	if r.file == nil {
+		return nil // nobody can cut it back
+	}
+	return []mark{{Path: r.path, Size: r.size}}
+}
+
+func (r *recordOutput) sync() error {
+	if r.file == nil {
+		return nil
+	}
+	if err := r.file.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return recordsError(err)
+	}
+	return nil
+}
+
+func (r *recordOutput) close(bool) error {
+	if r.file == nil {
+		return nil
+	}
+	if err := r.file.Close(); err != nil {
+		return recordsError(err)
+	}
+	return nil
 }

@@ -29,36 +29,35 @@ func (r *response) location(base URL) (URL, bool) {
 // redirect moves an item to where its response points, into the queue of that host. All checks apply to the target as
 // to a link's.
 func (c *crawler) redirect(it *item, r *response, to URL) error {
-	rec := c.record(it, r)
+	p := &closing{item: it, record: c.record(it, r), response: r}
+	ch := change{item: it}
 	it.fallback = false // https has answered
 	if it.redirects >= maxRedirects {
-		err := c.fail(rec, errRedirects)
-		c.frontier.done(it)
-		return err
+		return c.end(p, ch, errRedirects)
 	}
 	if it.seed {
-		c.mu.Lock()
-		c.scope[c.o.Scope.key(to.Host())] = true
-		c.mu.Unlock()
+		c.open(to.Host())
+		ch.hosts = []knownHost{{name: to.Host()}}
 	}
 	if !c.follows(to) {
 		// The record says where it would have gone.
-		rec.Links = []string{to.String()}
+		p.record.Links = []string{to.String()}
 		if addr, err := netip.ParseAddr(to.Host()); err == nil {
 			if err := c.control(to.Host(), netip.AddrPortFrom(addr, 0), false); err != nil {
-				err = c.fail(rec, err)
-				c.frontier.done(it)
-				return err
+				return c.end(p, ch, err)
 			}
 		}
-	} else if c.move(it, to) {
-		return nil
-	} else {
-		rec.FinalURL = to.String()
+		return c.finish(p, ch)
 	}
-	err := c.finish(it, rec, r)
-	c.frontier.done(it)
-	return err
+	rec := p.record
+	rec.FinalURL = to.String()
+	ch.to = to
+	e := &entry{closing: p, change: ch}
+	if err := c.ledger.close(e); err != nil || e.moved {
+		return err
+	}
+	c.count(rec, r.failure())
+	return nil
 }
 
 // mayFallBack says whether http may be tried where https failed. Not where the server is there but cannot prove who it
@@ -75,26 +74,10 @@ func (c *crawler) fallBack(it *item) error {
 		return err
 	}
 	it.fallback, it.first = false, to.String()
-	if !c.move(it, to) {
-		c.counter.ItemSkipped()
-		c.frontier.done(it)
+	e := &entry{change: change{item: it, to: to}}
+	if err := c.ledger.close(e); err != nil || e.moved {
+		return err
 	}
+	c.counter.ItemSkipped()
 	return nil
-}
-
-// move hands an item to the queue of another URL's host, after the robots.txt of its origin. It is false if the URL has
-// been seen.
-func (c *crawler) move(it *item, to URL) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	moved := *it
-	moved.url = to
-	file, robots := c.robotsFor(&moved)
-	if !c.frontier.move(it, to, robots) {
-		return false
-	}
-	if robots != nil {
-		c.files[file.origin] = file
-	}
-	return true
 }

@@ -34,26 +34,29 @@ func (c *crawler) robotsOf(u URL) *robotsFile {
 	return c.files[u.Origin()]
 }
 
-// robotsFor returns the robots.txt that a page depends on and, where nobody fetches it yet, the item that does. Both
-// are nil if robots.txt is ignored. It requires that mu is held.
-func (c *crawler) robotsFor(it *item) (*robotsFile, *item) {
+// gate returns the fetch of the robots.txt that a page depends on, where nobody has asked for it yet; nil if it is known,
+// on its way, or ignored.
+func (c *crawler) gate(it *item) *item {
 	if c.o.IgnoreRobots {
-		return nil, nil
+		return nil
 	}
 	origin := it.url.Origin()
-	if file := c.files[origin]; file != nil {
-		return file, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.files[origin] != nil {
+		return nil
 	}
 	u, err := it.url.Resolve("/robots.txt")
 	if err != nil {
 		panic(fmt.Sprintf("resolving /robots.txt on %s: %v", it.url, err)) // it has no part that could fail
 	}
 	file := &robotsFile{origin: origin, host: it.url.Host()}
+	c.files[origin] = file
 	robots := &item{url: u, first: u.String(), robots: file}
 	if it.fallback {
 		robots.attempts = c.o.Retries // http is next, without more tries of https
 	}
-	return file, robots
+	return robots
 }
 
 // refuse closes an item that its origin's robots.txt forbids.
@@ -67,22 +70,25 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 			return true, c.fallBack(it)
 		}
 		r := &response{at: time.Now().UTC(), err: v.err}
-		err = c.finish(it, c.record(it, r), r)
-	} else if file.disallows(it.url) {
-		c.counter.ItemSkipped()
-	} else {
+		return true, c.finish(&closing{item: it, record: c.record(it, r), response: r}, change{item: it})
+	}
+	if !file.disallows(it.url) {
 		return false, nil
 	}
-	c.frontier.done(it)
-	return true, err
+	if err := c.ledger.close(&entry{change: change{item: it}}); err != nil {
+		return true, err
+	}
+	c.counter.ItemSkipped()
+	return true, nil
 }
 
 // robotsAnswer takes the answer to a fetch of robots.txt and opens the gate (RFC 9309, section 2.3.1).
-func (c *crawler) robotsAnswer(it *item, r *response) {
+func (c *crawler) robotsAnswer(it *item, r *response) error {
 	file := it.robots
+	e := &entry{closing: &closing{item: it, response: r}, change: change{item: it}}
 	if to, ok := r.location(it.url); ok && it.redirects < maxRobotsRedirects {
-		c.frontier.move(it, to, nil)
-		return
+		e.change.to = to
+		return c.ledger.close(e)
 	}
 	verdict := &robotsVerdict{}
 	switch {
@@ -99,7 +105,7 @@ func (c *crawler) robotsAnswer(it *item, r *response) {
 		c.frontier.refuse(file.origin)
 	}
 	c.frontier.openGate(file.host)
-	c.frontier.done(it)
+	return c.ledger.close(e)
 }
 
 // setDelay sets the delay that a host's robots.txt asks for; of several origins' the longest. It is false if the delay
@@ -110,11 +116,11 @@ func (c *crawler) setDelay(host string, delay time.Duration) bool {
 			host, delay, c.o.MaxCrawlDelay))
 		return false
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.delaying.Lock()
+	defer c.delaying.Unlock()
 	if delay > c.delays[host] {
 		c.delays[host] = delay
-		c.hosts.SetDelay(host, delay)
+		c.frontier.setDelay(host, delay)
 	}
 	return true
 }

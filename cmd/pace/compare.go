@@ -120,6 +120,9 @@ func (f *compareFlags) work(args []string) (compared, error) {
 		if name == "--input" && value == "-" {
 			return compared{}, usagef(compareName, "--input - can be read only once; put the URLs into a file")
 		}
+		if name == "--state" {
+			return compared{}, usagef(compareName, "--state is not compared: only the first run would have something to do")
+		}
 		if name == "--manifest" {
 			return compared{}, usagef(compareName, "--manifest is not compared: give verify a SRC and a DST")
 		}

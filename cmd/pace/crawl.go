@@ -44,6 +44,9 @@ type crawlFlags struct {
 	resolve           []resolved
 	proxy             proxyFunc
 	selectors         []crawl.Selector
+	state             string
+	fsync             bool
+	settings          map[string]string // what a state keeps of the flags
 }
 
 func crawlCommand(std streams) *cli.Command {
@@ -52,7 +55,7 @@ func crawlCommand(std streams) *cli.Command {
 		Name:      "crawl",
 		HideHelp:  true,
 		Usage:     "fetch pages and follow their links, politely",
-		UsageText: "pace crawl [flags] URL...\npace crawl [flags] --input FILE",
+		UsageText: "pace crawl [flags] URL...\npace crawl [flags] --input FILE\npace crawl --state DIR",
 		Description: `
 Fetches the URLs, finds their links and follows them to the depth asked for.
 Each page is one JSON object on a line of the output. Every host has its own
@@ -61,9 +64,18 @@ pace, which holds over all workers, retries and redirects; robots.txt is obeyed.
 Examples:
   pace crawl --depth 2 --output pages.jsonl https://example.org/
   pace crawl --depth 0 --select title=h1 --select image=img@src URL | jq .
-  pace crawl --rate 10/s --resolve www.test:80:127.0.0.1 http://www.test/`,
+  pace crawl --rate 10/s --resolve www.test:80:127.0.0.1 http://www.test/
+  pace crawl --state news --output news.jsonl URL   and, after it was stopped:
+  pace crawl --state news`,
 		Flags: f.flags(),
 		Action: func(c *cli.Context) error {
+			if f.state != "" {
+				settings, err := f.restore(c)
+				if err != nil {
+					return err
+				}
+				f.settings = settings
+			}
 			return f.crawl(c.Context, c.Args().Slice())
 		},
 	}
@@ -71,6 +83,7 @@ Examples:
 
 func (f *crawlFlags) flags() []cli.Flag {
 	const what, polite, request, records = "Which pages", "How politely", "How they are asked for", "What is written"
+	const keep = "To go on later"
 	many := countKind(0, 1<<31-1, "5")
 	flags := []cli.Flag{
 		valueFlag(what, "input", "read URLs from `FILE`, one a line; # begins a comment, - is stdin",
@@ -111,6 +124,10 @@ func (f *crawlFlags) flags() []cli.Flag {
 		valueFlag(records, "output", "write the records to `FILE`; - is stdout", into(&f.output, textKind, "-")),
 		valueFlag(records, "select", "`NAME=CSS` adds the text that CSS finds, NAME=CSS@ATTR an attribute; may be repeated",
 			each(&f.selectors, selectorKind)),
+
+		valueFlag(keep, "state", "keep the crawl in folder `DIR`, to go on with after a crash or Ctrl-C; other flags"+
+			" are then as they were, and the output is continued if it is a file", into(&f.state, textKind, "")),
+		switchFlag(keep, "fsync", "let the state and the records hold through a power cut too", &f.fsync),
 	}
 	flags = append(flags, f.howFlags(fmt.Sprintf(" (default %d)", crawl.DefaultWorkers))...)
 	return append(flags, f.showFlags()...)
@@ -124,7 +141,10 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	if f.report != "" && f.output != "-" && filepath.Clean(f.report) == filepath.Clean(f.output) {
 		return usagef("crawl", "the report and the records cannot both go to %s; use two files", f.output)
 	}
-	if f.input == "" && len(operands) == 0 {
+	if f.fsync && f.state == "" {
+		return usagef("crawl", "--fsync is of use with --state only")
+	}
+	if f.input == "" && len(operands) == 0 && f.state == "" {
 		return operandsError("crawl", "no URL given")
 	}
 	for _, seed := range operands {
@@ -141,17 +161,27 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	if f.maxDelay == 0 {
 		f.maxDelay = math.MaxInt64
 	}
+	if f.state != "" {
+		f.resume = "pace crawl --state " + shellWord(f.state)
+	}
 	return f.run(ctx, func(ctx context.Context, r running) (outcome, error) {
 		seeds, err := f.seeds(ctx, operands)
 		if err != nil {
 			return outcome{}, err
 		}
 		o := f.options(seeds)
+		o.Progress, o.Log = r.counter, r.log
+		if f.state != "" && f.output != "-" {
+			o.OutputFile = f.output
+			rep, err := crawl.Run(ctx, o)
+			return outcome{backend: rep.Backend, workers: rep.Workers, totals: rep.Totals}, err
+		}
 		out, err := openRecords(f.output, r.screen, f.std.stdout)
 		if err != nil {
 			return outcome{}, err
 		}
-		o.Output, o.Progress, o.Log = out, r.counter, r.log
+		out.atOnce = f.state != ""
+		o.Output = out
 		rep, err := crawl.Run(ctx, o)
 		if closeErr := out.Close(); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
 			err = closeErr
@@ -167,6 +197,7 @@ func (f *crawlFlags) options(seeds []string) crawl.Options {
 		Timeout: f.timeout, MaxBody: f.maxBody, Retries: f.retries,
 		UserAgent: f.userAgent, Header: http.Header{}, IgnoreRobots: f.ignoreRobots, MaxCrawlDelay: f.maxDelay,
 		AllowPrivate: f.allowPrivate, Resolve: map[string]netip.AddrPort{}, Proxy: f.proxy, Select: f.selectors,
+		State: f.state, Fsync: f.fsync, Settings: f.settings,
 	}
 	if f.globalRate > 0 {
 		o.GlobalRate = limiter.NewRate(f.globalRate)

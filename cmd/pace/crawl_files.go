@@ -68,6 +68,7 @@ type recordWriter struct {
 	mu      sync.Mutex
 	buf     *bufio.Writer // guarded by mu; keeps its first error
 	file    *os.File      // nil for stdout
+	atOnce  bool          // a record is written before Write returns, so that a crash loses none
 	stopped chan struct{}
 	wg      sync.WaitGroup
 }
@@ -113,7 +114,11 @@ func (w *recordWriter) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return w.buf.Write(p)
+	n, err := w.buf.Write(p)
+	if err == nil && w.atOnce {
+		err = w.buf.Flush()
+	}
+	return n, err
 }
 
 // Close writes what is left. A full disk shows at the latest here.

@@ -57,6 +57,8 @@ type job struct {
 	progress when
 	quiet    bool
 	level    slog.Level
+
+	resume string // the command that goes on after an interruption, where the tool's own words do not tell it
 }
 
 // The groups of flags that working commands share.
@@ -123,7 +125,7 @@ func (j *job) run(ctx context.Context, library func(context.Context, running) (o
 	}
 	rep := newReport(j.tool, j.mode, o, measured, machineCPUs)
 	if !j.quiet {
-		_, _ = screen.Write([]byte(summary(rep, j.unit, err)))
+		_, _ = screen.Write([]byte(summary(rep, j.unit, err, j.resume)))
 	}
 	err = j.end(rep, err)
 	if line := errorLine(err); line != "" && logged.told(line) {

@@ -37,12 +37,14 @@ func stubborn() {
 //	site [FLAGS...]              starts `pace serve` and puts its address into $SITE; the script's end stops it
 //	blob FILE SIZE               writes a file of that size
 //	appears FILE                 waits until the file is there
+//	append FILE TEXT             adds to a file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("..", "..", "testdata", "script"),
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "site": scriptSite, "blob": scriptBlob, "appears": scriptAppears,
+			"append": scriptAppend,
 		},
 	})
 }
@@ -106,6 +108,16 @@ func scriptAppears(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: appears FILE")
 	}
 	ts.Check(appears(ts.MkAbs(args[0])))
+}
+
+func scriptAppend(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: append FILE TEXT")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY|os.O_APPEND, 0)
+	ts.Check(err)
+	_, err = f.WriteString(args[1])
+	ts.Check(errors.Join(err, f.Close()))
 }
 
 func appears(path string) error {

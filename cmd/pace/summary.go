@@ -10,8 +10,9 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// summary returns the lines that a person wants at the end of a run. err is what ended it, if anything did.
-func summary(r report, u unit, err error) string {
+// summary returns the lines that a person wants at the end of a run. err is what ended it, if anything did;
+// resume is the command that goes on then, if there is a special one.
+func summary(r report, u unit, err error, resume string) string {
 	interrupted := errors.Is(err, context.Canceled)
 	nothing := r.Items == r.ItemsFailed && r.Bytes == 0
 	if nothing && err != nil && !interrupted {
@@ -27,7 +28,12 @@ func summary(r report, u unit, err error) string {
 		b.WriteString(left + "\n")
 	}
 	if interrupted {
-		b.WriteString(interruptedText(r.Tool) + "\n")
+		if resume != "" {
+			resume = "interrupted: resume with: " + escape(resume)
+		} else {
+			resume = interruptedText(r.Tool)
+		}
+		b.WriteString(resume + "\n")
 	}
 	return b.String()
 }

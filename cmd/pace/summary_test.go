@@ -47,7 +47,7 @@ interrupted: nothing unfinished has its final name; run the same command again t
 		{"nothing could start", report{Items: 1, ItemsFailed: 1}, inBytes, errors.New("no such file"), ""},
 		{"all were there", report{Tool: "copy", ItemsSkipped: 2, WallSeconds: 0.001}, inBytes, nil, "copied 0 files, 0 B in 0.001 s: 0 B/s\n2 skipped\n"},
 	} {
-		if diff := cmp.Diff(test.want, summary(test.r, test.u, test.err)); diff != "" {
+		if diff := cmp.Diff(test.want, summary(test.r, test.u, test.err, "")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}

@@ -25,11 +25,13 @@ type value[T any] struct {
 	kind[T]
 	put  func(T)
 	text string // the default as a user would write it, then what was set
+	sets []string
 }
 
 func (v *value[T]) String() string    { return v.text }
 func (v *value[T]) hint() string      { return v.usage }
 func (v *value[T]) choices() []string { return v.words }
+func (v *value[T]) given() []string   { return v.sets }
 
 func (v *value[T]) Set(s string) error {
 	parsed, err := v.parse(s)
@@ -38,6 +40,7 @@ func (v *value[T]) Set(s string) error {
 	}
 	v.put(parsed)
 	v.text = s
+	v.sets = append(v.sets, s)
 	return nil
 }
 
@@ -48,6 +51,7 @@ func into[T any](dst *T, k kind[T], text string) cli.Generic {
 		if err := v.Set(text); err != nil {
 			panic(err) // a default that users could not write
 		}
+		v.sets = nil
 	}
 	return v
 }

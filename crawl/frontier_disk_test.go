@@ -1,0 +1,122 @@
+package crawl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/go-cmp/cmp"
+
+	"pace/limiter"
+)
+
+// TestFrontierReopened interrupts random crawls at random times and goes on with them: every page ends once, in one of
+// the runs.
+func TestFrontierReopened(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 1))
+			files := vfs.NewMem()
+			v := &visitor{t: t, rnd: rnd, asked: time.Minute, ended: map[string]int{}}
+			for runs := 0; ; runs++ {
+				v.f, v.files, v.busy = newRig(t, 20, 2), map[string]bool{}, map[string]int{}
+				old := v.f.open(t, files, 50*time.Millisecond, 0, v.gate)
+				if want := v.added - len(v.ended); old.pages != want {
+					t.Errorf("run %d begins with %d pages, want %d", runs, old.pages, want)
+				}
+				if runs == 0 {
+					v.add(6)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rnd.IntN(60_000))*time.Millisecond)
+				err := limiter.Each(ctx, limiter.Async, 1+rnd.IntN(12), v.next, v.visit)
+				cancel()
+				v.f.end()
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Fatal(err)
+				}
+			}
+			if len(v.ended) != v.added {
+				t.Errorf("%d pages of %d have ended", len(v.ended), v.added)
+			}
+			for first, n := range v.ended {
+				if n != 1 {
+					t.Errorf("%s has ended %d times", first, n)
+				}
+			}
+		})
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+// What a frontier was told comes back as it was: what was handed out is queued in its old place.
+func TestFrontierRemembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := vfs.NewMem()
+		f := newRig(t, 1, 0)
+		f.open(t, files, time.Second, 4, nil)
+		page := pageItem(t, "http://a/1")
+		page.referrer, page.depth = "http://b/", 3
+		seed := pageItem(t, "http://a/2?x")
+		seed.seed, seed.fallback = true, true
+		f.add(page, seed, pageItem(t, "http://c/"))
+		must := func(err error) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, err := f.next(t.Context())
+		must(err)
+		f.started(first)
+		must(f.commit([]*change{{hosts: []knownHost{{"a", true}, {"z", false}}}}, []byte("marks")))
+		third, err := f.next(t.Context())
+		must(err)
+		f.started(third)
+		f.backOff(third, time.Hour)
+		third.attempts = 2
+		f.retry(third, time.Now().Add(time.Hour))
+		f.setDelay("a", 10*time.Second)
+		f.end()
+
+		time.Sleep(100 * time.Millisecond)
+		start := time.Now()
+		f = newRig(t, 1, 0)
+		old := f.open(t, files, time.Second, 4, nil)
+		want := recovery{hosts: []knownHost{{"a", true}, {"z", false}}, marks: []byte("marks"), pages: 3, found: true}
+		if d := cmp.Diff(want, *old, cmp.AllowUnexported(recovery{}, knownHost{})); d != "" {
+			t.Error(d)
+		}
+		if n := f.add(pageItem(t, "http://a/1"), pageItem(t, "http://d/1"), pageItem(t, "http://d/2")); n != 1 {
+			t.Errorf("%d pages added, want one: the first was seen and the last is the fifth", n)
+		}
+		var got []string
+		for range 4 {
+			it, err := f.next(t.Context())
+			must(err)
+			f.started(it)
+			got = append(got, fmt.Sprintf("%v %s first %s from %q depth %d seed %v %v tries %d", time.Since(start).Round(time.Second),
+				it.url, it.first, it.referrer, it.depth, it.seed, it.fallback, it.attempts))
+			f.done(it)
+		}
+		wantItems := []string{
+			`1s http://d/1 first http://d/1 from "" depth 0 seed false false tries 0`, // its host was never asked, as far as is known
+			`10s http://a/1 first http://a/1 from "http://b/" depth 3 seed false false tries 0`,
+			`11s http://a/2?x first http://a/2?x from "" depth 0 seed true true tries 0`,
+			`1h0m0s http://c/ first http://c/ from "" depth 0 seed false false tries 2`,
+		}
+		if !slices.Equal(got, wantItems) {
+			t.Error(cmp.Diff(wantItems, got))
+		}
+		f.end()
+	})
+}

@@ -1,0 +1,82 @@
+package crawl
+
+import (
+	"hash/maphash"
+
+	"pace/limiter"
+	"pace/limiter/progress"
+)
+
+// memoryFrontier is a frontier that ends with the process.
+//
+// The seen-set keeps 64 bits a URL: among ten million URLs the chance that any one is missed is below 3 in a million.
+// With the map around them they take 10 to 39 bytes a URL, 19 at ten million. A page that waits takes its URL, its
+// referrer and about six bytes more.
+type memoryFrontier struct {
+	schedule
+	maxPages int
+	seed     maphash.Seed
+	seen     map[uint64]struct{} // guarded by mu, as is what follows
+	admitted int
+}
+
+// newMemoryFrontier returns an empty frontier that admits at most maxPages pages; 0 is unlimited.
+func newMemoryFrontier(
+	hosts *limiter.Hosts, maxPages int, counter *progress.Counter, gate func(*item) *item,
+) *memoryFrontier {
+	return &memoryFrontier{
+		schedule: newSchedule(hosts, counter, gate), maxPages: maxPages,
+		seed: maphash.MakeSeed(), seen: map[uint64]struct{}{},
+	}
+}
+
+func (f *memoryFrontier) reserve(url string) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.see(url), nil
+}
+
+func (f *memoryFrontier) commit(changes []*change, _ []byte) error {
+	for _, c := range changes {
+		f.settle(c)
+	}
+	return nil
+}
+
+// settle makes one change.
+func (f *memoryFrontier) settle(c *change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, page := range c.found {
+		if f.maxPages > 0 && f.admitted >= f.maxPages && !page.forbidden || !f.see(page.item.url.String()) {
+			continue
+		}
+		f.counter.Grow(1, 0)
+		if page.forbidden {
+			f.counter.ItemSkipped()
+			continue
+		}
+		f.admitted++
+		f.push(page.item)
+	}
+	if c.to != (URL{}) {
+		f.push(c.item.at(c.to))
+	}
+	if c.item != nil {
+		f.release(c.item)
+	}
+}
+
+// see notes a URL and says whether it is new. It requires that mu is held.
+func (f *memoryFrontier) see(url string) bool {
+	h := maphash.String(f.seed, url)
+	if _, ok := f.seen[h]; ok {
+		return false
+	}
+	f.seen[h] = struct{}{}
+	return true
+}
+
+func (f *memoryFrontier) close() error { return nil }
+
+var _ frontier = (*memoryFrontier)(nil)

@@ -1,0 +1,92 @@
+package crawl
+
+import (
+	"errors"
+	"time"
+)
+
+// openOutputs opens the frontier, and the outputs as the frontier remembers them.
+func (c *crawler) openOutputs() (err error) {
+	c.ledger = &ledger{}
+	var marks []byte
+	if c.o.State == "" {
+		c.frontier = newMemoryFrontier(c.hosts, c.o.MaxPages, c.counter, c.gate)
+	} else if marks, err = c.openState(); err != nil {
+		return err
+	}
+	c.outputs, err = openOutputs(&c.o, marks)
+	if err != nil {
+		_ = c.closeState()
+		return err
+	}
+	c.ledger.outputs, c.ledger.frontier = c.outputs, c.frontier
+	c.ledger.durable, c.ledger.sync = c.state != nil, c.state != nil && c.o.Fsync
+	return nil
+}
+
+// openState opens the state and takes over what it knows. It returns the outputs' marks.
+func (c *crawler) openState() ([]byte, error) {
+	s, err := openState(c.o.State)
+	if err != nil {
+		return nil, err
+	}
+	c.state = s
+	old, err := c.recover()
+	if err != nil {
+		_ = c.closeState()
+		return nil, err
+	}
+	for _, host := range old.hosts {
+		c.known(host)
+	}
+	return old.marks, nil
+}
+
+// recover opens the frontier of the state.
+func (c *crawler) recover() (*recovery, error) {
+	if c.state.resumed && c.o.Settings != nil {
+		if differ := c.state.differences(c.o.Settings); differ != "" {
+			c.log.Warn("the state was made with other options: " + differ)
+		}
+	}
+	db, err := c.state.store(c.o.Fsync)
+	if err != nil {
+		return nil, err
+	}
+	gap := time.Duration(0)
+	if c.o.Rate > 0 {
+		gap = time.Duration(min(float64(time.Second)/c.o.Rate, float64(maxAsked)))
+	}
+	f, old, err := newDiskFrontier(db, c.hosts, gap, c.o.MaxPages, c.counter, c.gate)
+	c.frontier = f
+	if err == nil && c.state.resumed && !old.found {
+		err = damaged(errors.New("its database is empty"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return old, c.state.keep(c.o.Settings)
+}
+
+// close ends the outputs and the frontier. finished says that nothing is left to crawl.
+func (c *crawler) close(finished bool) error {
+	err := c.outputs.close(finished)
+	if closeErr := c.closeState(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// closeState ends the frontier and gives its state free.
+func (c *crawler) closeState() error {
+	var err error
+	if c.frontier != nil {
+		err = c.frontier.close()
+	}
+	if c.state != nil && c.state.lock != nil {
+		if closeErr := c.state.lock.Close(); err == nil {
+			err = closeErr
+		}
+	}
+	return err
+}

@@ -1,0 +1,177 @@
+package crawl
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"pace/crawl/site"
+	"pace/limiter"
+)
+
+// killedOptions is what a killed child is told by its environment.
+const killedOptions = "PACE_CRAWL_TEST_CHILD"
+
+// killedCrawl is what a child is to crawl, and how.
+type killedCrawl struct {
+	Seed, Dir string
+	Mode      limiter.Mode
+	Workers   int
+	Fsync     bool
+}
+
+func (k killedCrawl) options() Options {
+	o := Options{
+		Mode: k.Mode, Workers: k.Workers, Depth: 100, Timeout: 10 * time.Second, Retries: 2, Fsync: k.Fsync,
+		State: filepath.Join(k.Dir, "state"), OutputFile: filepath.Join(k.Dir, "pages.jsonl"),
+	}
+	if k.Seed != "" {
+		o.Seeds = []string{k.Seed}
+	}
+	return o
+}
+
+// TestCrawlChild is no test but the process that TestKilledCrawl kills.
+func TestCrawlChild(t *testing.T) {
+	text := os.Getenv(killedOptions)
+	if text == "" {
+		t.Skip("only for TestKilledCrawl")
+	}
+	var k killedCrawl
+	if err := json.Unmarshal([]byte(text), &k); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), k.options()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// countedSite is a site that counts the requests for its pages, by path. Some of its pages are behind redirects.
+func countedSite(t *testing.T, pages int) (base string, hits func() (most, total int)) {
+	var mu sync.Mutex
+	counts := map[string]int{}
+	s := site.New(site.Options{
+		Pages: pages, Links: 8, PageSize: 2 << 10, Latency: 5 * time.Millisecond, Jitter: 5 * time.Millisecond,
+		OnRequest: func(r *http.Request) {
+			if r.URL.Path != "/robots.txt" {
+				mu.Lock()
+				counts[r.URL.Path]++
+				mu.Unlock()
+			}
+		},
+	})
+	server := httptest.NewServer(s.Handler())
+	t.Cleanup(server.Close)
+	return server.URL, func() (most, total int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, n := range counts {
+			most, total = max(most, n), total+n
+		}
+		return most, total
+	}
+}
+
+// A crawl that is killed again and again has each page once in the end, and fetches again only what was in flight.
+func TestKilledCrawl(t *testing.T) {
+	for _, c := range []struct {
+		mode  limiter.Mode
+		fsync bool
+	}{{limiter.Sequential, false}, {limiter.Threads, false}, {limiter.Async, false}, {limiter.Async, true}} {
+		t.Run(fmt.Sprintf("%v fsync %v", c.mode, c.fsync), func(t *testing.T) {
+			pages, kills, most := 800, 0, 10
+			if c.mode == limiter.Sequential {
+				pages = 100
+			}
+			base, hits := countedSite(t, pages)
+			k := killedCrawl{Seed: base + "/", Dir: t.TempDir(), Mode: c.mode, Workers: 16, Fsync: c.fsync}
+			rnd := rand.New(rand.NewPCG(1, 2))
+			ended := false
+			for !ended && kills < most {
+				ended = killChild(t, k, time.Duration(20+rnd.IntN(180))*time.Millisecond)
+				kills++
+				if _, ok, err := StateSettings(k.options().State); err != nil {
+					t.Fatal(err)
+				} else if ok {
+					k.Seed = "" // the state knows
+				}
+			}
+			if !ended && !killChild(t, k, time.Minute) {
+				t.Fatal("the last run did not end")
+			}
+			checkRecords(t, k.options().OutputFile, pages)
+			workers := k.Workers
+			if c.mode == limiter.Sequential {
+				workers = 1
+			}
+			_, total := hits()
+			t.Logf("%d kills, %d requests for %d pages", kills, total, pages)
+			if kills < 2 || total > pages+kills*workers {
+				t.Errorf("%d requests for %d pages with %d workers killed %d times", total, pages, workers, kills)
+			}
+		})
+	}
+}
+
+// killChild crawls in a child and kills it after a time. It says whether the child was done before.
+func killChild(t *testing.T, k killedCrawl, after time.Duration) bool {
+	t.Helper()
+	text, err := json.Marshal(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrawlChild$")
+	cmd.Env = append(os.Environ(), killedOptions+"="+string(text))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
+	defer timer.Stop()
+	err = cmd.Wait()
+	if err == nil {
+		return true
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || !exit.Sys().(syscall.WaitStatus).Signaled() {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	return false
+}
+
+// checkRecords wants one whole record a page.
+func checkRecords(t *testing.T, path string, pages int) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for line := range bytes.Lines(text) {
+		var r record
+		if err := json.Unmarshal(line, &r); err != nil || r.Status != http.StatusOK {
+			t.Errorf("%v in %.100q", err, line)
+		}
+		seen[r.URL]++
+	}
+	for url, n := range seen {
+		if n != 1 {
+			t.Errorf("%d records of %s", n, url)
+		}
+	}
+	if len(seen) != pages {
+		t.Errorf("records of %d pages, want %d", len(seen), pages)
+	}
+}

@@ -1,0 +1,144 @@
+package crawl
+
+import (
+	"container/heap"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// storedQueue is where the pages of a host are on disk: under numbers that rise in the order of discovery. It is zero
+// for a frontier in memory.
+type storedQueue struct {
+	live int      // pages on disk, those included that are in memory too or handed out
+	left int      // those that are only on disk
+	next uint64   // the first of them is not below,
+	end  uint64   // and the last is below
+	tail uint64   // the number of the next page; above end while a commit is on its way
+	held []uint64 // those that are handed out or wait for another try, sorted
+
+	touched bool // the present commit changes it
+}
+
+// hold notes that a page has left the queue and is still on disk.
+func (s *storedQueue) hold(seq uint64) {
+	if s.live == 0 {
+		return // it is of a frontier in memory
+	}
+	if i, ok := slices.BinarySearch(s.held, seq); !ok {
+		s.held = slices.Insert(s.held, i, seq)
+	}
+}
+
+// remove notes that a page is no longer on disk.
+func (s *storedQueue) remove(seq uint64) {
+	if i, ok := slices.BinarySearch(s.held, seq); ok {
+		s.held = slices.Delete(s.held, i, i+1)
+	}
+	s.live--
+}
+
+// save writes where a host's pages are. Without any, there is no record.
+func (q *hostQueue) save(b *pebble.Batch) error {
+	s := &q.stored
+	if s.live == 0 {
+		return b.Delete(hostKey(keyHost, q.key), nil)
+	}
+	record := binary.AppendUvarint(nil, uint64(s.live))
+	record = binary.AppendUvarint(record, q.low())
+	record = binary.AppendUvarint(record, s.tail)
+	return b.Set(hostKey(keyHost, q.key), record, nil)
+}
+
+// low returns a number that none of a host's pages is below. A resume begins there: before it may be as many traces of
+// deleted pages as the host had pages.
+func (q *hostQueue) low() uint64 {
+	low := q.stored.next
+	if q.pages.n > 0 {
+		low, _ = q.pages.head()
+	}
+	if len(q.stored.held) > 0 {
+		low = min(low, q.stored.held[0])
+	}
+	return low
+}
+
+// recoverQueues reads where the pages of all hosts are.
+func (f *diskFrontier) recoverQueues() error {
+	err := f.store.scan([]byte{keyHost}, []byte{keyHost + 1}, func(key, value []byte) (bool, error) {
+		r := reader{b: value}
+		live, low, tail := int(r.uvarint()), r.uvarint(), r.uvarint()
+		if r.failed || live <= 0 || low > tail {
+			return false, damaged(errors.New("a host's record makes no sense"))
+		}
+		q := &hostQueue{key: string(key[1:]), at: f.opening, paced: true, index: len(f.ready)}
+		q.stored = storedQueue{live: live, left: live, next: low, end: tail, tail: tail}
+		f.turns++
+		q.turn = f.turns
+		f.queues[q.key] = q
+		f.ready = append(f.ready, q)
+		f.queued += live
+		return true, nil
+	})
+	heap.Init(&f.ready)
+	return err
+}
+
+// storedPace is what outlives a run of a host's pace.
+type storedPace struct {
+	until time.Time     // its pause, after it pushed back
+	delay time.Duration // what its robots.txt asks for
+}
+
+// setPace changes what outlives the run.
+func (f *diskFrontier) setPace(host string, change func(*storedPace)) {
+	f.mu.Lock()
+	pace := f.paces[host]
+	change(&pace)
+	f.paces[host] = pace
+	f.mu.Unlock()
+	record := binary.AppendVarint(nil, unixNano(pace.until))
+	record = binary.AppendVarint(record, int64(pace.delay))
+	f.fail(f.store.set(hostKey(keyPace, host), record))
+}
+
+func (f *diskFrontier) backOff(it *item, asked time.Duration) time.Duration {
+	pause := f.schedule.backOff(it, asked)
+	until := time.Now().Add(pause)
+	f.setPace(it.url.Host(), func(p *storedPace) {
+		if until.After(p.until) {
+			p.until = until
+		}
+	})
+	return pause
+}
+
+func (f *diskFrontier) setDelay(host string, delay time.Duration) {
+	f.schedule.setDelay(host, delay)
+	f.setPace(host, func(p *storedPace) { p.delay = delay })
+}
+
+// recoverPaces lets every host finish the pause, and wait the delay, that it had.
+func (f *diskFrontier) recoverPaces() error {
+	now := time.Now()
+	return f.store.scan([]byte{keyPace}, []byte{keyPace + 1}, func(key, value []byte) (bool, error) {
+		r := reader{b: value}
+		pace := storedPace{until: fromUnixNano(r.varint()), delay: time.Duration(r.varint())}
+		if r.failed {
+			return false, damaged(errors.New("a host's pace makes no sense"))
+		}
+		host := string(key[1:])
+		until := now.Add(pace.delay)
+		if pace.until.After(until) {
+			until = pace.until
+		}
+		if until.After(now) {
+			f.paces[host] = pace
+			f.hosts.Pause(host, until)
+		}
+		return true, nil
+	})
+}
