@@ -33,6 +33,7 @@ type crawler struct {
 	hosts    *limiter.Hosts
 	frontier *frontier
 	output   recordWriter
+	ledger   ledger
 	token    string // of the user agent, for robots.txt
 
 	header, headerElsewhere http.Header     // for the seeds' hosts, for all others
@@ -60,12 +61,22 @@ func Run(ctx context.Context, o Options) (Report, error) {
 // run crawls from the seeds on.
 func (c *crawler) run(ctx context.Context, seeds []*item) (Report, error) {
 	defer c.client.Close()
+	outputs, err := openOutputs(c.o, nil)
+	if err != nil {
+		return Report{Backend: c.client.Backend(), Workers: c.workers()}, err
+	}
+	c.ledger.outputs = outputs
 	for _, seed := range seeds {
 		c.admit(seed)
 	}
-	err := limiter.Each(ctx, c.o.Mode, c.workers(), c.next, c.do)
+	err = limiter.Each(ctx, c.o.Mode, c.workers(), c.next, c.do)
 	c.counter.SetTotalKnown()
-	report := Report{Backend: c.client.Backend(), Workers: c.workers(), Totals: c.counter.Totals()}
+	if endErr := c.ledger.end(); endErr != nil && (err == nil || ctx.Err() != nil) {
+		err = endErr
+	}
+	report := Report{
+		Backend: c.client.Backend(), Workers: c.workers(), Totals: c.counter.Totals(), BrokenLinks: brokenLinks(outputs),
+	}
 	if err == nil && report.Items == 1 && report.ItemsSkipped == 0 {
 		err = c.startErr
 	}
@@ -93,6 +104,7 @@ func newCrawler(o Options) (*crawler, []*item, error) {
 	}
 	c.token, _, _ = strings.Cut(c.o.UserAgent, "/")
 	c.token = productToken(c.token)
+	c.o.Requisites = c.o.Requisites || c.o.Mirror != ""
 	c.setHeaders()
 	c.hosts = limiter.NewHosts(o.Rate, o.PerHost)
 	c.frontier = newFrontier(c.hosts, o.MaxPages, c.counter)
@@ -215,8 +227,11 @@ func (c *crawler) next(ctx context.Context) (*item, error) {
 // do fetches one item and sees to what follows from it.
 func (c *crawler) do(ctx context.Context, it *item) error {
 	limit, cut := c.o.MaxBody, false
-	if it.robots != nil {
+	switch {
+	case it.robots != nil:
 		limit, cut = maxRobots, true
+	case it.check:
+		limit, cut = maxCheck, true
 	}
 	r := c.fetch(ctx, it, limit, cut)
 	defer r.release()
@@ -231,7 +246,10 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 		return nil
 	}
 	if it.robots != nil {
-		c.robotsAnswer(it, r)
+		return c.robotsAnswer(it, r)
+	}
+	if it.check && !it.get && lacksHEAD(r.status) {
+		c.getInstead(it)
 		return nil
 	}
 	if r.status == 0 && it.fallback && mayFallBack(r.err) {
@@ -285,9 +303,13 @@ func (r *response) failure() error {
 	case r.err != nil:
 		return r.err
 	case r.status == http.StatusTooManyRequests, r.status >= 500:
-		return errors.New(strings.TrimSpace(fmt.Sprintf("%d %s", r.status, http.StatusText(r.status))))
+		return statusError(r.status)
 	}
 	return nil
+}
+
+func statusError(status int) error {
+	return errors.New(strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status))))
 }
 
 // admit queues a page, if it is new and allowed, after the robots.txt of its origin.
@@ -317,8 +339,11 @@ func (c *crawler) inScope(host string) bool {
 }
 
 // follows says whether a link to a URL is one to follow.
-func (c *crawler) follows(u URL) bool {
-	if !c.inScope(u.Host()) || u.trap() != "" {
+func (c *crawler) follows(u URL) bool { return c.inScope(u.Host()) && c.mayAsk(u) }
+
+// mayAsk says whether a URL that a page names may be asked for at all.
+func (c *crawler) mayAsk(u URL) bool {
+	if u.trap() != "" {
 		return false
 	}
 	// Names are checked when they are resolved; an address needs no connection to be refused.

@@ -26,6 +26,10 @@ type item struct {
 
 	robots *robotsFile // the file that is fetched; nil for a page
 
+	requisite bool // a page needs it to be shown: it may be off the scope
+	check     bool // only whether it is there is of interest
+	get       bool // a check whose host does not answer HEAD
+
 	claimed bool // it was handed out with a claim on its host
 	started bool // since then, its request was written
 }

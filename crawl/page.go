@@ -15,20 +15,28 @@ import (
 
 // page closes an item with its record: scanned, written, its links queued, done, in this order.
 func (c *crawler) page(ctx context.Context, it *item, r *response) error {
-	rec := c.record(it, r)
-	var links []URL
-	if r.err == nil && r.isHTML() {
-		links = c.scanPage(it, r, rec)
+	if it.check {
+		return c.checked(it, r, c.failureOf(r))
 	}
-	err := c.finish(it, rec, r)
-	for _, u := range links {
-		if ctx.Err() != nil {
-			break // a page may have a million links, and a robots.txt as many rules
+	p := &closing{item: it, record: c.record(it, r), response: r}
+	var children []*item
+	switch {
+	case r.err != nil:
+	case r.isHTML():
+		s := scanners.Get().(*scanner)
+		defer scanners.Put(s) // its links are in use until all outputs have them
+		children = c.scanPage(s, p)
+	case c.o.Requisites && r.isCSS():
+		children = c.scanStyle(p)
+	}
+	return c.conclude(p, c.failureOf(r), func() {
+		for _, child := range children {
+			if ctx.Err() != nil {
+				break // a page may have a million links, and a robots.txt as many rules
+			}
+			c.admit(child)
 		}
-		c.admit(&item{url: u, first: u.String(), referrer: it.url.String(), depth: it.depth + 1})
-	}
-	c.frontier.done(it)
-	return err
+	})
 }
 
 // record returns the record of an item with what a response says.
@@ -40,16 +48,40 @@ func (c *crawler) record(it *item, r *response) *record {
 	}
 }
 
-// finish counts an item and writes its record.
-func (c *crawler) finish(it *item, rec *record, r *response) error {
-	if err := r.failure(); err != nil {
-		if it.seed && r.status == 0 {
-			c.setStartError(it, err)
+// conclude closes an item for good, as failed if why says so: counted, its record written, in all outputs, then queue
+// (if not nil) called for what follows from it, and done.
+func (c *crawler) conclude(p *closing, why error, queue func()) error {
+	p.failure = why
+	if err := c.count(p); err != nil {
+		return err
+	}
+	return c.ledger.close(p, func() {
+		if queue != nil {
+			queue()
 		}
-		return c.fail(rec, err)
+		c.frontier.done(p.item)
+	})
+}
+
+// count counts an item and writes its record, if it has one.
+func (c *crawler) count(p *closing) error {
+	it, why := p.item, p.failure
+	if why != nil && it.seed && (p.response == nil || p.response.status == 0) {
+		c.setStartError(it, why)
+	}
+	switch {
+	case why != nil && p.record != nil:
+		return c.fail(p.record, why)
+	case why != nil:
+		c.counter.ItemFailed(it.first, why)
+		c.log.Error("failed", "item", it.first, "error", why)
+		return nil
 	}
 	c.counter.ItemDone()
-	return c.output.write(rec)
+	if p.record == nil {
+		return nil
+	}
+	return c.output.write(p.record)
 }
 
 // fail counts an item as failed and writes its record.
@@ -82,26 +114,25 @@ func (r *response) isHTML() bool {
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
-// scanPage fills a record with what its page holds, and returns the links to follow.
-func (c *crawler) scanPage(it *item, r *response, rec *record) []URL {
+// scanPage fills a closing and its record with what its page holds, and returns what is to be asked for next.
+func (c *crawler) scanPage(s *scanner, p *closing) []*item {
+	r, rec := p.response, p.record
 	text, charset := toUTF8(r.body, r.contentType)
-	s := scanners.Get().(*scanner)
-	defer scanners.Put(s)
-	page := s.scan(text, scanOptions{Charset: charset})
+	page := s.scan(text, scanOptions{
+		Charset: charset, Requisites: c.o.Requisites, Styles: c.o.Requisites, Texts: c.o.CheckLinks || c.o.Graph != "",
+	})
+	p.page = &page
 	rec.Title = page.Title
-	base := it.url
-	if page.HasBase {
-		if u, err := base.Resolve(page.Base); err == nil {
-			base = u
-		}
-	}
+	base := page.base(p.item.url)
 	noFollow := page.NoFollow || robotsTagNoFollow(r.header, c.token)
-	deeper := it.depth < c.o.Depth
-	var follow []URL
+	var children []*item
 	followed := make(map[string]bool, len(page.Links)) // false: listed only
 	rec.Links = make([]string, 0, len(page.Links))
 	for _, link := range page.Links {
 		u, err := base.Resolve(link.URL)
+		if len(c.ledger.outputs) > 0 {
+			p.targets = append(p.targets, u) // zero after an error
+		}
 		if err != nil {
 			continue
 		}
@@ -109,16 +140,28 @@ func (c *crawler) scanPage(it *item, r *response, rec *record) []URL {
 		if !listed {
 			rec.Links = append(rec.Links, u.String())
 		}
-		if !done && deeper && !noFollow && !link.NoFollow && c.follows(u) {
-			follow = append(follow, u)
-			done = true
+		if !done {
+			if child := c.childOf(p.item, u, link.Kind, noFollow || link.NoFollow); child != nil {
+				children = append(children, child)
+				done = true
+			}
 		}
 		followed[u.String()] = done
 	}
 	if len(c.o.Select) > 0 {
 		rec.Selected = c.selected(text)
 	}
-	return follow
+	return children
+}
+
+// base returns what a page's links are resolved against.
+func (p *Page) base(u URL) URL {
+	if p.HasBase {
+		if base, err := u.Resolve(p.Base); err == nil {
+			return base
+		}
+	}
+	return u
 }
 
 // selected returns what the user's selectors find in a page.

@@ -29,36 +29,49 @@ func (r *response) location(base URL) (URL, bool) {
 // redirect moves an item to where its response points, into the queue of that host. All checks apply to the target as
 // to a link's.
 func (c *crawler) redirect(it *item, r *response, to URL) error {
-	rec := c.record(it, r)
 	it.fallback = false // https has answered
+	p := &closing{item: it, record: c.record(it, r), response: r}
+	if it.check {
+		p.record = nil
+	}
 	if it.redirects >= maxRedirects {
-		err := c.fail(rec, errRedirects)
-		c.frontier.done(it)
-		return err
+		return c.conclude(p, errRedirects, nil)
 	}
 	if it.seed {
 		c.mu.Lock()
 		c.scope[c.o.Scope.key(to.Host())] = true
 		c.mu.Unlock()
 	}
-	if !c.follows(to) {
+	if !c.allows(it, to) {
+		if it.check {
+			return c.conclude(p, nil, nil)
+		}
 		// The record says where it would have gone.
-		rec.Links = []string{to.String()}
+		p.record.Links = []string{to.String()}
 		if addr, err := netip.ParseAddr(to.Host()); err == nil {
 			if err := c.control(to.Host(), netip.AddrPortFrom(addr, 0), false); err != nil {
-				err = c.fail(rec, err)
-				c.frontier.done(it)
-				return err
+				return c.conclude(p, err, nil)
 			}
 		}
-	} else if c.move(it, to) {
-		return nil
-	} else {
-		rec.FinalURL = to.String()
+		return c.conclude(p, nil, nil)
 	}
-	err := c.finish(it, rec, r)
+	next := *it
+	if it.check && it.depth <= c.o.Depth && c.follows(to) {
+		next.check = false // to a page of the crawl, which must not count as seen for a mere check
+	}
+	moved := false
+	hop := closing{item: it, response: r}
+	if err := c.ledger.close(&hop, func() { moved = c.move(&next, to) }); err != nil || moved {
+		return err
+	}
+	if p.record != nil {
+		p.record.FinalURL = to.String()
+	}
+	if err := c.count(p); err != nil {
+		return err
+	}
 	c.frontier.done(it)
-	return err
+	return nil
 }
 
 // mayFallBack says whether http may be tried where https failed. Not where the server is there but cannot prove who it

@@ -66,23 +66,26 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 		if it.fallback && mayFallBack(v.err) {
 			return true, c.fallBack(it)
 		}
-		r := &response{at: time.Now().UTC(), err: v.err}
-		err = c.finish(it, c.record(it, r), r)
+		p := &closing{item: it}
+		if !it.check {
+			p.record = c.record(it, &response{at: time.Now().UTC()})
+		}
+		return true, c.conclude(p, v.err, nil)
 	} else if file.disallows(it.url) {
 		c.counter.ItemSkipped()
 	} else {
 		return false, nil
 	}
 	c.frontier.done(it)
-	return true, err
+	return true, nil
 }
 
 // robotsAnswer takes the answer to a fetch of robots.txt and opens the gate (RFC 9309, section 2.3.1).
-func (c *crawler) robotsAnswer(it *item, r *response) {
+func (c *crawler) robotsAnswer(it *item, r *response) error {
 	file := it.robots
+	p := &closing{item: it, response: r}
 	if to, ok := r.location(it.url); ok && it.redirects < maxRobotsRedirects {
-		c.frontier.move(it, to, nil)
-		return
+		return c.ledger.close(p, func() { c.frontier.move(it, to, nil) })
 	}
 	verdict := &robotsVerdict{}
 	switch {
@@ -94,12 +97,14 @@ func (c *crawler) robotsAnswer(it *item, r *response) {
 		verdict.rules = parseRobots(r.body, c.token)
 		verdict.skip = !c.setDelay(file.host, verdict.rules.delay)
 	}
-	file.verdict.Store(verdict)
-	if verdict.err != nil || verdict.skip {
-		c.frontier.refuse(file.origin)
-	}
-	c.frontier.openGate(file.host)
-	c.frontier.done(it)
+	return c.ledger.close(p, func() {
+		file.verdict.Store(verdict)
+		if verdict.err != nil || verdict.skip {
+			c.frontier.refuse(file.origin)
+		}
+		c.frontier.openGate(file.host)
+		c.frontier.done(it)
+	})
 }
 
 // setDelay sets the delay that a host's robots.txt asks for; of several origins' the longest. It is false if the delay

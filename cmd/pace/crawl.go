@@ -44,6 +44,11 @@ type crawlFlags struct {
 	resolve           []resolved
 	proxy             proxyFunc
 	selectors         []crawl.Selector
+	warc              string
+	warcSize          int64
+	mirror, graph     string
+	requisites        bool
+	checkLinks        bool
 }
 
 func crawlCommand(std streams) *cli.Command {
@@ -61,6 +66,8 @@ pace, which holds over all workers, retries and redirects; robots.txt is obeyed.
 Examples:
   pace crawl --depth 2 --output pages.jsonl https://example.org/
   pace crawl --depth 0 --select title=h1 --select image=img@src URL | jq .
+  pace crawl --mirror site --output pages.jsonl https://example.org/
+  pace crawl --check-links --output pages.jsonl https://example.org/
   pace crawl --rate 10/s --resolve www.test:80:127.0.0.1 http://www.test/`,
 		Flags: f.flags(),
 		Action: func(c *cli.Context) error {
@@ -111,6 +118,17 @@ func (f *crawlFlags) flags() []cli.Flag {
 		valueFlag(records, "output", "write the records to `FILE`; - is stdout", into(&f.output, textKind, "-")),
 		valueFlag(records, "select", "`NAME=CSS` adds the text that CSS finds, NAME=CSS@ATTR an attribute; may be repeated",
 			each(&f.selectors, selectorKind)),
+		valueFlag(records, "warc",
+			"archive each exchange in WARC 1.1 files, `PREFIX`-00000.warc.gz and so on, with the index PREFIX.cdxj; "+
+				"what is sent, --header too, is in them", into(&f.warc, textKind, "")),
+		valueFlag(records, "warc-size", "begin the next WARC file at `SIZE`", into(&f.warcSize, sizeKind, "1GB")),
+		valueFlag(records, "mirror", "keep the pages as files in the folder `DIR`, with links among them that work offline; "+
+			"implies --requisites", into(&f.mirror, textKind, "")),
+		switchFlag(what, "requisites",
+			"fetch images, styles, scripts and fonts too, from any host and one level past --depth", &f.requisites),
+		switchFlag(records, "check-links", "report the broken links, with the pages that have them: those off the scope or "+
+			"past --depth are asked for once, by HEAD; fragments are not checked", &f.checkLinks),
+		valueFlag(records, "graph", "write all links to `FILE` as CSV: source, target, kind, text", into(&f.graph, textKind, "")),
 	}
 	flags = append(flags, f.howFlags(fmt.Sprintf(" (default %d)", crawl.DefaultWorkers))...)
 	return append(flags, f.showFlags()...)
@@ -156,7 +174,11 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 		if closeErr := out.Close(); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
 			err = closeErr
 		}
-		return outcome{backend: rep.Backend, workers: rep.Workers, totals: rep.Totals}, err
+		done := outcome{backend: rep.Backend, workers: rep.Workers, totals: rep.Totals}
+		if f.checkLinks {
+			done.broken = append([]crawl.BrokenLink{}, rep.BrokenLinks...)
+		}
+		return done, err
 	})
 }
 
@@ -167,6 +189,8 @@ func (f *crawlFlags) options(seeds []string) crawl.Options {
 		Timeout: f.timeout, MaxBody: f.maxBody, Retries: f.retries,
 		UserAgent: f.userAgent, Header: http.Header{}, IgnoreRobots: f.ignoreRobots, MaxCrawlDelay: f.maxDelay,
 		AllowPrivate: f.allowPrivate, Resolve: map[string]netip.AddrPort{}, Proxy: f.proxy, Select: f.selectors,
+		WARC: f.warc, WARCSize: f.warcSize, Mirror: f.mirror, Requisites: f.requisites, CheckLinks: f.checkLinks,
+		Graph: f.graph,
 	}
 	if f.globalRate > 0 {
 		o.GlobalRate = limiter.NewRate(f.globalRate)

@@ -26,6 +26,7 @@ func summary(r report, u unit, err error) string {
 	if left := leftText(r); left != "" {
 		b.WriteString(left + "\n")
 	}
+	b.WriteString(brokenText(r.BrokenLinks))
 	if interrupted {
 		b.WriteString(interruptedText(r.Tool) + "\n")
 	}
