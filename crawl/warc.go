@@ -55,6 +55,11 @@ func (w *warc) open(resume []mark) error {
 	}
 	if n > 0 {
 		w.full = w.full[:n-1]
+		for _, m := range w.full {
+			if info, err := os.Stat(m.Path); err != nil || info.Size() != m.Size {
+				return errors.Join(fmt.Errorf("%s is not as it was written", m.Path), err)
+			}
+		}
 	} else if _, err := os.Lstat(w.name(0)); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {
 			err = fmt.Errorf("%s %w", w.name(0), errWARCExists)

@@ -1,0 +1,506 @@
+package crawl
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nlnwa/gowarc"
+
+	"pace/limiter"
+)
+
+// warcRecord is a record as a reader sees it that shares nothing with the writer.
+type warcRecord struct {
+	file         string
+	offset, size int64 // of the gzip member
+	fields       map[string]string
+	block        []byte
+}
+
+// readWARC reads a file member by member, and fails the test where the format does not hold.
+func readWARC(t *testing.T, path string) (records []warcRecord) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rest := bytes.NewReader(raw); rest.Len() > 0; {
+		offset := int64(len(raw) - rest.Len())
+		zr, err := gzip.NewReader(rest) // a bytes.Reader is an io.ByteReader: no byte behind the member is read
+		if err != nil {
+			t.Fatalf("%s at %d: %v", path, offset, err)
+		}
+		zr.Multistream(false)
+		text, err := io.ReadAll(zr)
+		if err != nil {
+			t.Fatalf("%s at %d: %v", path, offset, err)
+		}
+		r := parseWARCRecord(t, text)
+		r.file, r.offset = filepath.Base(path), offset
+		r.size = int64(len(raw)-rest.Len()) - offset
+		records = append(records, r)
+	}
+	return records
+}
+
+// parseWARCRecord reads one record, which must be the whole text, and recomputes its digests.
+func parseWARCRecord(t *testing.T, text []byte) warcRecord {
+	t.Helper()
+	header, rest, ok := bytes.Cut(text, []byte("\r\n\r\n"))
+	lines := strings.Split(string(header), "\r\n")
+	if !ok || lines[0] != "WARC/1.1" {
+		t.Fatalf("no record: %.100q", text)
+	}
+	r := warcRecord{fields: map[string]string{}}
+	for _, line := range lines[1:] {
+		name, value, ok := strings.Cut(line, ": ")
+		if !ok {
+			t.Fatalf("no field: %q", line)
+		}
+		r.fields[name] = value
+	}
+	n, err := strconv.Atoi(r.fields["Content-Length"])
+	if err != nil || len(rest) != n+4 || string(rest[n:]) != "\r\n\r\n" {
+		t.Fatalf("Content-Length %q of %d bytes, ended by %q", r.fields["Content-Length"], len(rest)-4, rest[max(0, len(rest)-4):])
+	}
+	r.block = rest[:n]
+	digest := func(b []byte) string {
+		sum := sha1.Sum(b)
+		return "sha1:" + base32.StdEncoding.EncodeToString(sum[:])
+	}
+	if got := digest(r.block); r.fields["WARC-Block-Digest"] != got {
+		t.Errorf("%s: block digest %s, of the block %s", r.fields["WARC-Target-URI"], r.fields["WARC-Block-Digest"], got)
+	}
+	if kind := r.fields["WARC-Type"]; kind == "response" || kind == "request" {
+		_, payload, _ := bytes.Cut(r.block, []byte("\r\n\r\n"))
+		if got := digest(payload); r.fields["WARC-Payload-Digest"] != got {
+			t.Errorf("%s: payload digest %s, of the payload %s", r.fields["WARC-Target-URI"], r.fields["WARC-Payload-Digest"], got)
+		}
+	}
+	return r
+}
+
+// readArchive reads all files of a prefix, first with gowarc's strict reader, and checks the index against them.
+func readArchive(t *testing.T, prefix string) (records []warcRecord) {
+	t.Helper()
+	files, err := filepath.Glob(prefix + "-*.warc.gz")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no file", err)
+	}
+	slices.Sort(files)
+	for i, file := range files {
+		if want := fmt.Sprintf("%s-%05d.warc.gz", prefix, i); file != want {
+			t.Fatalf("%s, not %s", file, want)
+		}
+		own := readWARC(t, file)
+		if n := readStrictly(t, file); n != len(own) {
+			t.Errorf("gowarc reads %d records, the test %d", n, len(own))
+		}
+		if own[0].fields["WARC-Type"] != "warcinfo" || own[0].fields["WARC-Filename"] != filepath.Base(file) {
+			t.Errorf("the first record is %v", own[0].fields)
+		}
+		records = append(records, own...)
+	}
+	checkIndex(t, prefix+".cdxj", records)
+	return records
+}
+
+func readStrictly(t *testing.T, file string) (n int) {
+	t.Helper()
+	r, err := gowarc.NewWarcFileReader(file, 0, gowarc.WithStrictValidation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	for {
+		record, _, validation, err := r.Next()
+		if err == io.EOF {
+			return n
+		}
+		if err == nil {
+			err = record.ValidateDigest(validation)
+		}
+		if err != nil || !validation.Valid() {
+			t.Fatalf("%s, record %d: %v %v", file, n, err, validation)
+		}
+		n++
+	}
+}
+
+// checkIndex wants one line for each response and revisit that leads to it.
+func checkIndex(t *testing.T, path string, records []warcRecord) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if !slices.IsSorted(lines) {
+		t.Error("the index is not sorted")
+	}
+	at := map[string]warcRecord{}
+	for _, r := range records {
+		if kind := r.fields["WARC-Type"]; kind == "response" || kind == "revisit" {
+			at[fmt.Sprint(r.file, " ", r.offset, " ", r.size)] = r
+		}
+	}
+	if len(lines) != len(at) {
+		t.Errorf("%d lines for %d responses", len(lines), len(at))
+	}
+	for _, line := range lines {
+		part := strings.SplitN(line, " ", 3)
+		var l struct{ URL, MIME, Status, Digest, Length, Offset, Filename string }
+		if err := json.Unmarshal([]byte(part[2]), &l); err != nil {
+			t.Fatal(err)
+		}
+		r, ok := at[l.Filename+" "+l.Offset+" "+l.Length]
+		if !ok || r.fields["WARC-Target-URI"] != l.URL || r.fields["WARC-Payload-Digest"] != l.Digest ||
+			(l.MIME == "warc/revisit") != (r.fields["WARC-Type"] == "revisit") ||
+			part[1] != strings.NewReplacer("-", "", "T", "", ":", "", "Z", "").Replace(r.fields["WARC-Date"]) {
+			t.Errorf("%s leads to %v", line, r.fields)
+		}
+		if status := strings.Fields(string(r.block))[1]; status != l.Status {
+			t.Errorf("%s: the status is %s", line, status)
+		}
+	}
+}
+
+// archived is what an archive has, a line a record, without what differs between runs.
+func archived(records []warcRecord) []string {
+	lines := []string{}
+	for _, r := range records {
+		line := r.fields["WARC-Type"] + " " + r.fields["WARC-Target-URI"]
+		if to := r.fields["WARC-Truncated"]; to != "" {
+			line += " truncated " + to
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func gzipped(text string) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write([]byte(text))
+	_ = w.Close()
+	return b.Bytes()
+}
+
+// rawAnswer sends bytes of one's own and closes the connection.
+func rawAnswer(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		_, _ = conn.Write([]byte(text))
+		_ = conn.Close()
+	}
+}
+
+func TestWARC(t *testing.T) {
+	const odd = "HTTP/1.1 200 Fine\r\ncontent-TYPE:text/plain\r\nX-Odd:  two  \r\nContent-Length: 3\r\n\r\nodd"
+	zipped := gzipped(`<a href="/chunked">x</a>`)
+	pages := map[string]http.HandlerFunc{
+		"/": links("/same1", "/same2", "/same3", "/moved", "/gone", "/zip", "/odd", "/empty1", "/empty2", "/long", "/cut", "/dead"),
+		"/same1": htmlPage("the same"), "/same2": htmlPage("the same"), "/same3": htmlPage("the same"),
+		"/moved": redirect("/target"), "/target": htmlPage("here"),
+		"/zip": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write(zipped)
+		},
+		"/chunked": rawAnswer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"),
+		"/odd":     rawAnswer(odd),
+		"/empty1":  htmlPage(""), "/empty2": htmlPage(""),
+		"/long":       htmlPage(strings.Repeat("x", 3000)),
+		"/cut":        rawAnswer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
+		"/dead":       hangUp(100, htmlPage("")),
+		"/robots.txt": htmlPage("user-agent: *\n"),
+	}
+	inEachMode(t, func(t *testing.T, m limiter.Mode) {
+		prefix := filepath.Join(t.TempDir(), "w")
+		o := newWorld(t, pages).options(m, "http://a.test/")
+		o.WARC, o.MaxBody, o.Retries = prefix, 2000, 0
+		if _, _, err := crawl(t, o); err != nil {
+			t.Fatal(err)
+		}
+		records := readArchive(t, prefix)
+		want := []string{"warcinfo "}
+		for _, path := range []string{"robots.txt", "", "same1", "same2", "same3", "moved", "target", "gone", "zip", "chunked", "odd",
+			"empty1", "empty2", "long", "cut"} {
+			url := "http://a.test/" + path
+			response := "response " + url
+			switch path {
+			case "long":
+				response += " truncated length"
+			case "cut":
+				response += " truncated disconnect"
+			}
+			want = append(want, response, "request "+url, "metadata "+url)
+		}
+		got := archived(records)
+		for i, line := range got { // which of the three comes first is open
+			if url, ok := strings.CutPrefix(line, "revisit "); ok {
+				got[i] = "response " + url
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("records (-want +got):\n%s", d)
+		}
+		checkRevisits(t, records)
+		blocks := map[string]string{}
+		for _, r := range records {
+			blocks[r.fields["WARC-Type"]+" "+strings.TrimPrefix(r.fields["WARC-Target-URI"], "http://a.test")] = string(r.block)
+		}
+		if blocks["response /odd"] != odd {
+			t.Errorf("%q is not what came over the wire", blocks["response /odd"])
+		}
+		if got, want := blocks["response /chunked"],
+			"HTTP/1.1 200 OK\r\nX-Orig-Transfer-Encoding: chunked\r\nX: y\r\n\r\nabcde"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if !strings.HasSuffix(blocks["response /zip"], "\r\n\r\n"+string(zipped)) {
+			t.Error("the encoded body is not as it came")
+		}
+		if got := blocks["request /zip"]; !strings.HasPrefix(got, "GET /zip HTTP/1.1\r\nHost: a.test\r\n") || !strings.HasSuffix(got, "\r\n\r\n") {
+			t.Errorf("the request is %q", got)
+		}
+		if got := blocks["metadata /chunked"]; !strings.HasPrefix(got, "via: http://a.test/zip\r\nhopsFromSeed: LL\r\nfetchTimeMs: ") {
+			t.Errorf("the metadata is %q", got)
+		}
+	})
+}
+
+// checkRevisits wants that each payload is there once, and that a revisit refers to the record that has it.
+func checkRevisits(t *testing.T, records []warcRecord) {
+	t.Helper()
+	have := map[string]warcRecord{}
+	revisits := 0
+	for _, r := range records {
+		digest := r.fields["WARC-Payload-Digest"]
+		switch r.fields["WARC-Type"] {
+		case "response":
+			if _, payload, _ := bytes.Cut(r.block, []byte("\r\n\r\n")); len(payload) > 0 {
+				if _, again := have[digest]; again {
+					t.Errorf("%s has its payload again", r.fields["WARC-Target-URI"])
+				}
+				have[digest] = r
+			}
+		case "revisit":
+			revisits++
+			first := have[digest].fields
+			if r.fields["WARC-Refers-To-Target-URI"] != first["WARC-Target-URI"] || r.fields["WARC-Refers-To-Date"] != first["WARC-Date"] ||
+				first == nil || r.fields["WARC-Profile"] != "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest" {
+				t.Errorf("the revisit %v refers to %v", r.fields, first)
+			}
+			if !bytes.HasSuffix(r.block, []byte("\r\n\r\n")) {
+				t.Errorf("the revisit's block is %q", r.block)
+			}
+		}
+	}
+	if revisits != 2 {
+		t.Errorf("%d revisits, want 2", revisits)
+	}
+}
+
+func TestWARCRotates(t *testing.T) {
+	pages := map[string]http.HandlerFunc{}
+	var all []string
+	for i := range 40 {
+		path := fmt.Sprint("/", i)
+		all = append(all, path)
+		pages[path] = htmlPage(fmt.Sprint("page ", i))
+	}
+	pages["/"] = links(all...)
+	inEachMode(t, func(t *testing.T, m limiter.Mode) {
+		prefix := filepath.Join(t.TempDir(), "w")
+		o := newWorld(t, pages).options(m, "http://a.test/")
+		o.WARC, o.WARCSize = prefix, 4000
+		if _, _, err := crawl(t, o); err != nil {
+			t.Fatal(err)
+		}
+		records := readArchive(t, prefix)
+		sizes := map[string]int64{}
+		for _, r := range records {
+			sizes[r.file] = max(sizes[r.file], r.offset+r.size)
+		}
+		if len(sizes) < 5 || len(records) != len(sizes)+42*3 {
+			t.Errorf("%d files, %d records", len(sizes), len(records))
+		}
+		for file, size := range sizes {
+			if size > 4000+3000 {
+				t.Errorf("%s has %d bytes", file, size)
+			}
+		}
+		// What is archived cannot be had again.
+		if _, _, err := crawl(t, o); err == nil || !strings.Contains(err.Error(), "is there already") {
+			t.Errorf("a second run on the same files: %v", err)
+		}
+	})
+}
+
+// TestWARCResume cuts an archive back to marks, behind which more was written and a write was torn.
+func TestWARCResume(t *testing.T) {
+	prefix := filepath.Join(t.TempDir(), "w")
+	o := Options{WARC: prefix, WARCSize: 3000}
+	out, err := openWARC(o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(from, to int) {
+		for i := from; i < to; i++ {
+			write, err := out.render(archivable(t, fmt.Sprint("http://a.test/", i), fmt.Sprint("page ", i%7)))
+			if err == nil {
+				err = write()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(0, 20)
+	marks := out.marks()
+	write(20, 40)
+	if err := out.close(false); err != nil {
+		t.Fatal(err)
+	}
+	later := fmt.Sprintf("%s-%05d.warc.gz", prefix, len(marks)-1)
+	if _, err := os.Stat(later); err != nil {
+		t.Fatal("the test writes too little:", err)
+	}
+	last, err := os.OpenFile(marks[len(marks)-2].Path, os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, err = last.WriteString("torn")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = last.Close()
+
+	if out, err = openWARC(o, marks); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(marks, out.marks()); d != "" {
+		t.Errorf("marks (-want +got):\n%s", d)
+	}
+	if _, err := os.Stat(later); err == nil {
+		t.Error("a file begun after the marks is still there")
+	}
+	write(20, 30)
+	if err := out.close(true); err != nil {
+		t.Fatal(err)
+	}
+	responses, revisits := 0, 0
+	for _, r := range readArchive(t, prefix) {
+		switch r.fields["WARC-Type"] {
+		case "response":
+			responses++
+		case "revisit":
+			revisits++
+		}
+	}
+	if responses != 7 || revisits != 23 {
+		t.Errorf("%d responses, %d revisits; want each of 7 payloads once", responses, revisits)
+	}
+
+	// What is shorter than its mark has lost something.
+	for _, i := range []int{0, len(marks) - 2, len(marks) - 1} { // a full file, the last one, the index
+		whole, err := os.ReadFile(marks[i].Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(marks[i].Path, marks[i].Size-1); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openWARC(o, marks); err == nil {
+			t.Errorf("%s has lost its end, and is written on", marks[i].Path)
+		}
+		if err := os.WriteFile(marks[i].Path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// archivable is an exchange that never was.
+func archivable(t *testing.T, url, body string) *closing {
+	u := mustURL(t, url)
+	w := &wire{whole: true, body: bytes.NewBufferString(body)}
+	w.Request = []byte("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+	w.Response = []byte("HTTP/1.1 200 OK\r\n\r\n")
+	return &closing{
+		item: &item{url: u, first: url}, record: &record{URL: url},
+		response: &response{status: 200, wire: w, body: []byte(body)},
+	}
+}
+
+func TestSURT(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://www.Example.org/":             "org,example)/",
+		"http://www2.example.org/":            "org,example)/",
+		"http://wwwx.example.org/":            "org,example,wwwx)/",
+		"https://a.b.example.org:8443/A/b/?":  "org,example,b,a:8443)/a/b",
+		"http://example.org/x?b=2&a=1&B=0":    "org,example)/x?a=1&b=0&b=2",
+		"http://127.0.0.1:8080/x":             "127.0.0.1:8080)/x",
+		"http://[::1]:8080/x":                 "::1:8080)/x",
+		"http://localhost/":                   "localhost)/",
+		"http://www/":                         "www)/",
+		"http://example.org/?q=http://x.y/z/": "org,example)/?q=http://x.y/z/",
+	} {
+		if got := surt(mustURL(t, url)); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}
+
+func TestSortLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lines")
+	var lines []string
+	for i := range 5000 {
+		lines = append(lines, fmt.Sprintf("%d %s\n", i*7919%5000, strings.Repeat("x", i%50)))
+	}
+	for _, block := range []int{1 << 20, 1000, 1} {
+		if block == 1 {
+			lines = lines[:50]
+		}
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := sortLinesIn(path, block); err != nil {
+			t.Fatal(err)
+		}
+		want := slices.Sorted(slices.Values(lines))
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for r := bufio.NewScanner(f); r.Scan(); {
+			got = append(got, r.Text()+"\n")
+		}
+		_ = f.Close()
+		if !slices.Equal(got, want) {
+			t.Errorf("block %d: not sorted", block)
+		}
+		if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
+			t.Errorf("the mode is %v", info.Mode())
+		}
+	}
+}
