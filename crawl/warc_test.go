@@ -217,7 +217,7 @@ func TestWARC(t *testing.T) {
 	const odd = "HTTP/1.1 200 Fine\r\ncontent-TYPE:text/plain\r\nX-Odd:  two  \r\nContent-Length: 3\r\n\r\nodd"
 	zipped := gzipped(`<a href="/chunked">x</a>`)
 	pages := map[string]http.HandlerFunc{
-		"/": links("/same1", "/same2", "/same3", "/moved", "/gone", "/zip", "/odd", "/empty1", "/empty2", "/long", "/cut", "/dead"),
+		"/":      links("/same1", "/same2", "/same3", "/moved", "/gone", "/zip", "/odd", "/empty1", "/empty2", "/long", "/cut", "/dead"),
 		"/same1": htmlPage("the same"), "/same2": htmlPage("the same"), "/same3": htmlPage("the same"),
 		"/moved": redirect("/target"), "/target": htmlPage("here"),
 		"/zip": func(w http.ResponseWriter, _ *http.Request) {
