@@ -167,7 +167,8 @@ func (c *cssLexer) url(start int, importing bool) bool {
 	for c.p < len(c.b) && lexical[c.b[c.p]]&isSpace != 0 {
 		c.p++
 	}
-	raw, ok := "", false
+	var raw string
+	var ok bool
 	if c.p < len(c.b) && (c.b[c.p] == '"' || c.b[c.p] == '\'') {
 		raw, ok = c.text()
 	} else {

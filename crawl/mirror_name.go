@@ -140,7 +140,8 @@ func reserved(name string) bool {
 		if !ok {
 			port = base[len("LPT"):]
 		}
-		return strings.Contains("0123456789¹²³", port) && utf8.RuneCountInString(port) == 1
+		number, size := utf8.DecodeRuneInString(port)
+		return size > 0 && size == len(port) && strings.ContainsRune("0123456789¹²³", number)
 	}
 	return false
 }

@@ -16,6 +16,12 @@ type rewriter struct {
 	name  string // its file
 }
 
+var (
+	fragmentEscapes  = strings.NewReplacer(" ", "%20", `"`, "%22", "<", "%3C", ">", "%3E", "\n", "", "\t", "", "\r", "")
+	attributeEscapes = strings.NewReplacer("&", "&amp;", `"`, "&quot;", "'", "&#39;", "<", "&lt;", ">", "&gt;")
+	stringEscapes    = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\a `)
+)
+
 // target returns what a link is to be, or false if it is to stay as it is.
 func (r *rewriter) target(base URL, link string, relative bool) (string, bool) {
 	u, err := base.Resolve(link)
@@ -24,7 +30,7 @@ func (r *rewriter) target(base URL, link string, relative bool) (string, bool) {
 	}
 	fragment := ""
 	if i := strings.IndexByte(link, '#'); i >= 0 {
-		fragment = strings.NewReplacer(" ", "%20", `"`, "%22", "<", "%3C", ">", "%3E", "\n", "", "\t", "", "\r", "").Replace(link[i:])
+		fragment = fragmentEscapes.Replace(link[i:])
 	}
 	to := u.String()
 	if name, ok := r.files.file(to); ok && relative {
@@ -100,7 +106,7 @@ func (r *rewriter) css(body []byte) []byte {
 
 // cssToken writes a URL as a style sheet has it.
 func cssToken(url string, bare bool) string {
-	url = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\a `).Replace(url) + `"`
+	url = `"` + stringEscapes.Replace(url) + `"`
 	if bare {
 		return url
 	}
@@ -153,7 +159,7 @@ func (r *rewriter) attribute(s *scanner, text []byte, at place, inner []edit) ed
 		return edit{at.attribute, string(apply(raw, inner))}
 	}
 	value := apply(bytes.Clone(s.decode(raw)), inner)
-	escaped := strings.NewReplacer("&", "&amp;", `"`, "&quot;", "'", "&#39;", "<", "&lt;", ">", "&gt;").Replace(string(value))
+	escaped := attributeEscapes.Replace(string(value))
 	if !quoted(text, at.attribute) {
 		escaped = `"` + escaped + `"`
 	}

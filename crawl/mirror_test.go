@@ -280,12 +280,11 @@ func TestMirror(t *testing.T) {
 
 // TestRequisiteChainEnds follows styles that import one another for ever.
 func TestRequisiteChainEnds(t *testing.T) {
-	var w *world
-	w = newWorld(t, map[string]http.HandlerFunc{
+	w := newWorld(t, map[string]http.HandlerFunc{
 		"/": htmlPage(`<link rel=stylesheet href=/s?0>`),
 		"/s": func(rw http.ResponseWriter, r *http.Request) {
 			rw.Header().Set("Content-Type", "text/css")
-			fmt.Fprintf(rw, `@import "/s?%sx";`, r.URL.RawQuery)
+			_, _ = fmt.Fprintf(rw, `@import "/s?%sx";`, r.URL.RawQuery)
 		},
 	})
 	o := w.options(limiter.Async, "http://a.test/")

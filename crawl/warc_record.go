@@ -144,6 +144,9 @@ func truncation(err error) string {
 	return "unspecified"
 }
 
+// maxHops bounds how long the way from a seed is written.
+const maxHops = 100
+
 // metadata says what the crawler knows of an exchange, in the terms of Heritrix: the page that led here, the way from the
 // seed (L a link, R a redirect, E something that a page needs), and how long it took.
 func metadata(p *closing) string {
@@ -154,12 +157,12 @@ func metadata(p *closing) string {
 	}
 	if it.robots != nil {
 		b.WriteString("hopsFromSeed: P\r\n")
-	} else if links := it.depth; links+it.redirects > 0 {
-		last := ""
-		if it.requisite {
-			links, last = links-1, "E"
+	} else if it.depth+it.redirects > 0 {
+		hops := strings.Repeat("L", min(it.depth, maxHops))
+		if it.requisite && hops != "" {
+			hops = hops[1:] + "E"
 		}
-		fmt.Fprintf(&b, "hopsFromSeed: %s%s%s\r\n", strings.Repeat("L", min(max(links, 0), 100)), last, strings.Repeat("R", it.redirects))
+		fmt.Fprintf(&b, "hopsFromSeed: %s%s\r\n", hops, strings.Repeat("R", it.redirects))
 	}
 	fmt.Fprintf(&b, "fetchTimeMs: %.0f\r\n", p.response.timing.Total)
 	return b.String()

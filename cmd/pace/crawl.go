@@ -142,6 +142,9 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	if f.report != "" && f.output != "-" && filepath.Clean(f.report) == filepath.Clean(f.output) {
 		return usagef("crawl", "the report and the records cannot both go to %s; use two files", f.output)
 	}
+	if f.graph != "" && (sameFile(f.graph, f.output) || sameFile(f.graph, f.report)) {
+		return usagef("crawl", "the links and other output cannot both go to %s; use two files", f.graph)
+	}
 	if f.input == "" && len(operands) == 0 {
 		return operandsError("crawl", "no URL given")
 	}
@@ -227,5 +230,8 @@ func (f *crawlFlags) seeds(ctx context.Context, operands []string) ([]string, er
 	}
 	return append(operands, listed...), err
 }
+
+// sameFile says whether two paths name the same file as they are written.
+func sameFile(a, b string) bool { return a != "" && b != "" && filepath.Clean(a) == filepath.Clean(b) }
 
 type proxyFunc = func(*url.URL) (*url.URL, error)
