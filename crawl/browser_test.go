@@ -114,16 +114,20 @@ func (b *browser) result(method string, params, into any) {
 	}
 }
 
-// load opens a file and returns what the browser asked for, and what of it failed.
-func (b *browser) load(file string) (asked, failed []string) {
+// load opens a file, which is loaded after a number of pages, and returns what the browser asked for, and what of it
+// failed.
+func (b *browser) load(file string, loads int) (asked, failed []string) {
 	b.t.Helper()
 	u := url.URL{Scheme: "file", Path: file}
 	b.call("Page.navigate", map[string]any{"url": u.String()})
 	urls := map[string]string{}
-	for m := b.read(); m.Method != "Page.loadEventFired"; m = b.read() {
+	for loads > 0 {
+		m := b.read()
 		params, _ := m.Params.(map[string]any)
 		id, _ := params["requestId"].(string)
 		switch m.Method {
+		case "Page.loadEventFired":
+			loads--
 		case "Network.requestWillBeSent":
 			request, _ := params["request"].(map[string]any)
 			urls[id], _ = request["url"].(string)
@@ -142,7 +146,11 @@ func TestMirrorInABrowser(t *testing.T) {
 	open := func(t *testing.T, dir string, files []string, requests int) {
 		n := 0
 		for _, file := range files {
-			asked, failed := b.load(filepath.Join(dir, filepath.FromSlash(file)))
+			loads := 1
+			if file == "index.html" {
+				loads = 2 // it leads on at once
+			}
+			asked, failed := b.load(filepath.Join(dir, filepath.FromSlash(file)), loads)
 			n += len(asked)
 			for _, url := range asked {
 				if !strings.HasPrefix(url, "file://") && !strings.HasPrefix(url, "data:") {

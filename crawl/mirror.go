@@ -65,7 +65,7 @@ func (m *mirror) open(resume []mark) (err error) {
 	if _, marked := markOf(resume, at); marked {
 		if _, err := m.root.Stat(path.Join(mirrorStage, "index.jsonl")); errors.Is(err, fs.ErrNotExist) {
 			m.done = true
-			return nil
+			return m.root.RemoveAll(mirrorStage)
 		}
 	} else if err := m.root.RemoveAll(mirrorStage); err != nil { // of a run that nothing can continue
 		return err
@@ -163,7 +163,10 @@ func (m *mirror) close(finished bool) error {
 		err = closeErr
 	}
 	if err == nil && finished {
-		err = m.root.RemoveAll(mirrorStage)
+		// The index first: as long as it is there, all that it names is.
+		if err = m.root.Remove(path.Join(mirrorStage, "index.jsonl")); err == nil {
+			err = m.root.RemoveAll(mirrorStage)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("cannot write the mirror: %w", err)

@@ -351,12 +351,15 @@ func TestMirrorKilled(t *testing.T) {
 		if d := cmp.Diff(want, tree(t, dir)); d != "" {
 			t.Errorf("after %d steps (-want +got):\n%s", steps, d)
 		}
-		// Once finished, there is nothing left to do.
+		// Once finished, there is nothing left to do but to remove what a kill may have left.
+		if err := os.MkdirAll(filepath.Join(dir, mirrorStage, "00"), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		if again, err = openMirror(o, marks); err == nil {
 			err = again.close(true)
 		}
-		if err != nil {
-			t.Error(err)
+		if _, statErr := os.Stat(filepath.Join(dir, mirrorStage)); err != nil || statErr == nil {
+			t.Errorf("%v, and the folder of what was put away is still there: %v", err, statErr == nil)
 		}
 	}
 }

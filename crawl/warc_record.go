@@ -54,7 +54,7 @@ func (w *warc) records(p *closing) (*exchangeRecords, error) {
 	out := &exchangeRecords{
 		url: p.item.url.String(), date: r.at.Format(time.RFC3339), mime: mimeOf(r.contentType), status: r.status,
 		payload: sha1.Sum(body), revisits: len(body) > 0 && wire.whole,
-		header: withoutTransferCoding(wire.Response), id: newRecordID(),
+		header: withoutTransferCoding(withoutBlankLines(wire.Response)), id: newRecordID(),
 	}
 	if wire.addr.IsValid() {
 		out.addr = wire.addr.WithZone("").String()
@@ -173,6 +173,19 @@ func withoutTransferCoding(header []byte) []byte {
 	return eachField(header, "transfer-encoding", func(line []byte) []byte {
 		return append([]byte("X-Orig-"), line...)
 	})
+}
+
+// withoutBlankLines leaves out lines of white space within a header. To net/http they continue the line before, to readers
+// of archives they end the header.
+func withoutBlankLines(header []byte) []byte {
+	end := bytes.LastIndexByte(bytes.TrimSuffix(header, []byte("\n")), '\n') + 1
+	out := make([]byte, 0, len(header))
+	for line := range bytes.Lines(header[:end]) {
+		if len(bytes.TrimSpace(line)) > 0 {
+			out = append(out, line...)
+		}
+	}
+	return append(out, header[end:]...)
 }
 
 // withoutProxySecrets leaves out what only the proxy was told.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,12 +87,22 @@ func parseWARCRecord(t *testing.T, text []byte) warcRecord {
 		t.Errorf("%s: block digest %s, of the block %s", r.fields["WARC-Target-URI"], r.fields["WARC-Block-Digest"], got)
 	}
 	if kind := r.fields["WARC-Type"]; kind == "response" || kind == "request" {
-		_, payload, _ := bytes.Cut(r.block, []byte("\r\n\r\n"))
-		if got := digest(payload); r.fields["WARC-Payload-Digest"] != got {
+		if got := digest(payloadOf(r.block)); r.fields["WARC-Payload-Digest"] != got {
 			t.Errorf("%s: payload digest %s, of the payload %s", r.fields["WARC-Target-URI"], r.fields["WARC-Payload-Digest"], got)
 		}
 	}
 	return r
+}
+
+// endOfHeader is an empty line, whose line ends may be those of a careless server.
+var endOfHeader = regexp.MustCompile(`\n\r?\n`)
+
+// payloadOf returns what follows the header of an HTTP message.
+func payloadOf(block []byte) []byte {
+	if at := endOfHeader.FindIndex(block); at != nil {
+		return block[at[1]:]
+	}
+	return nil
 }
 
 // readArchive reads all files of a prefix, first with gowarc's strict reader, and checks the index against them.
@@ -449,6 +460,51 @@ func archivable(t *testing.T, url, body string) *closing {
 		item: &item{url: u, first: url}, record: &record{URL: url},
 		response: &response{status: 200, wire: w, body: []byte(body)},
 	}
+}
+
+// FuzzWARCHeader wants a readable record of every answer that the exchange takes.
+func FuzzWARCHeader(f *testing.F) {
+	for _, seed := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HTTP/1.0 404\nX:\n \n\t\r\nY: z\n\n", "HTTP/1.1 200 \r\nA: b\r\n c\r\n\r\n",
+		"HTTP/1.1 200 OK\r\ntransfer-encoding : chunked\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Type: \"\xff\x00\r\n\r\n",
+	} {
+		f.Add([]byte(seed), []byte("body"))
+	}
+	f.Fuzz(func(t *testing.T, header, body []byte) {
+		r := bufio.NewReader(bytes.NewReader(header))
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil || resp.StatusCode < 200 {
+			return
+		}
+		p := archivable(t, "http://a.test/", string(body))
+		p.response.status, p.response.contentType = resp.StatusCode, resp.Header.Get("Content-Type")
+		p.response.wire.Response = header[:len(header)-r.Buffered()]
+		w := &warc{seen: payloads{}}
+		records, err := w.records(p)
+		if err != nil {
+			t.Fatalf("%q: %v", p.response.wire.Response, err)
+		}
+		revisit, err := w.revisitRecord(records, original{"http://a.test/", "2026-01-02T03:04:05Z"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := records.cdxj("w", 0, len(records.response), false)
+		if _, _, err := parseCDXJ(line); err != nil || bytes.Count(line, []byte("\n")) != 1 {
+			t.Fatalf("%v: %q", err, line)
+		}
+		path := filepath.Join(t.TempDir(), "w.gz")
+		if err := os.WriteFile(path, slices.Concat(records.response, records.others, revisit), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if n := readStrictly(t, path); n != 4 {
+			t.Fatalf("%d records", n)
+		}
+		all := readWARC(t, path)
+		if _, payload, _ := bytes.Cut(all[0].block, records.header); !bytes.Equal(payload, body) {
+			t.Fatalf("the payload %q became %q", body, payload)
+		}
+	})
 }
 
 func TestSURT(t *testing.T) {
