@@ -3,34 +3,36 @@ package crawl
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
-	"sync"
 )
 
 // mirrorStage is the folder, in the mirror's own, for pages as they came. Under which names they end, and what their
 // links are to be, is only known when all are there: until then it would depend on which came first.
-const mirrorStage = ".pace-mirror"
+const (
+	mirrorStage  = ".pace-mirror"
+	mirrorIndex  = mirrorStage + "/index.jsonl"
+	mirrorBodies = mirrorStage + "/bodies"
+)
 
 // mirror is an output: pages as files whose links lead from file to file.
 //
-// A page that comes is put away as it is, and noted in an index. At the end the files get their names, and those with
-// links are rewritten from what was put away, which is removed last: a run that is killed on the way can do it again.
-// Everything is reached through an os.Root, so that no name and no symbolic link leads out of the folder.
+// A page that comes is put away as it is, in one file for all, and noted in an index. At the end each gets its own file,
+// with links rewritten, and what was put away is removed last: a run that is killed on the way can do it again. Until
+// then the mirror takes twice its room. All is reached through an os.Root, so that no name and no symbolic link leads
+// out of the folder.
 type mirror struct {
-	dir   string
-	root  *os.Root
-	index *outputFile
-	made  [256]sync.Once // the folders of what is put away
-	done  bool           // an earlier run has finished it
+	dir           string
+	root          *os.Root
+	index, bodies *outputFile
+	done          bool // an earlier run has finished it
 }
 
 // mirrorLine is one line of the index: a page, or where a redirect leads.
@@ -38,7 +40,9 @@ type mirrorLine struct {
 	URL         string `json:"url"`
 	ContentType string `json:"content_type,omitempty"`
 	SHA256      string `json:"sha256,omitempty"`
-	Seed        string `json:"seed,omitempty"` // as the user gave it; empty for pages that links led to
+	Offset      int64  `json:"offset,omitempty"` // of the body among the bodies, in bytes
+	Size        int64  `json:"size,omitempty"`
+	Seed        bool   `json:"seed,omitempty"`
 	Location    string `json:"location,omitempty"`
 }
 
@@ -46,6 +50,7 @@ type mirrorLine struct {
 func openMirror(o Options, resume []mark) (output, error) {
 	m := &mirror{dir: o.Mirror}
 	if err := m.open(resume); err != nil {
+		_ = m.closeFiles()
 		if m.root != nil {
 			_ = m.root.Close()
 		}
@@ -61,25 +66,32 @@ func (m *mirror) open(resume []mark) (err error) {
 	if m.root, err = os.OpenRoot(m.dir); err != nil {
 		return err
 	}
-	at := filepath.Join(m.dir, mirrorStage, "index.jsonl")
-	if _, marked := markOf(resume, at); marked {
-		if _, err := m.root.Stat(path.Join(mirrorStage, "index.jsonl")); errors.Is(err, fs.ErrNotExist) {
+	if _, marked := markOf(resume, m.path(mirrorIndex)); marked {
+		if _, err := m.root.Stat(mirrorIndex); errors.Is(err, fs.ErrNotExist) {
 			m.done = true
 			return m.root.RemoveAll(mirrorStage)
 		}
 	} else if err := m.root.RemoveAll(mirrorStage); err != nil { // of a run that nothing can continue
 		return err
 	}
-	// A link here would lead the index out of the folder.
-	if info, err := m.root.Lstat(mirrorStage); err == nil && !info.IsDir() {
-		return fmt.Errorf("%s is no folder", filepath.Join(m.dir, mirrorStage))
-	}
 	if err := m.root.MkdirAll(mirrorStage, 0o777); err != nil {
 		return err
 	}
-	m.index, err = openOutputFile(at, resume)
+	// A link here would lead them out of the folder.
+	for _, name := range []string{mirrorStage, mirrorIndex, mirrorBodies} {
+		if info, err := m.root.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("%s is a link", m.path(name))
+		}
+	}
+	if m.index, err = openOutputFile(m.path(mirrorIndex), resume); err != nil {
+		return err
+	}
+	m.bodies, err = openOutputFile(m.path(mirrorBodies), resume)
 	return err
 }
+
+// path returns where a file of the mirror is.
+func (m *mirror) path(name string) string { return filepath.Join(m.dir, filepath.FromSlash(name)) }
 
 // kept says whether what a page came to is a file of the mirror.
 func (m *mirror) kept(p *closing) bool {
@@ -97,76 +109,28 @@ func (m *mirror) render(p *closing) (func() error, error) {
 	if m.done || p.item.robots != nil || p.item.check || p.response == nil {
 		return nil, nil
 	}
-	line := mirrorLine{URL: p.item.url.String()}
-	if p.item.seed {
-		line.Seed = p.item.first
-	}
+	line := mirrorLine{URL: p.item.url.String(), Seed: p.item.seed}
+	var body []byte
 	if to, ok := p.response.location(p.item.url); ok {
 		line.Location = to.String()
 	} else if m.kept(p) {
 		line.ContentType, line.SHA256 = p.response.contentType, p.response.hash
-		if err := m.putAway(line.URL, p.response.body); err != nil {
-			return nil, fmt.Errorf("cannot write the mirror: %w", err)
-		}
+		body = bytes.Clone(p.response.body)
 	} else {
 		return nil, nil
 	}
+	return func() error { return m.putAway(line, body) }, nil
+}
+
+// putAway appends a page as it came, and notes it.
+func (m *mirror) putAway(line mirrorLine, body []byte) error {
+	line.Offset, line.Size = m.bodies.size, int64(len(body))
 	text, err := json.Marshal(line)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = m.bodies.add(body)
 	}
-	return func() error { return m.index.add(append(text, '\n')) }, nil
-}
-
-// putAway writes a page as it came. It counts once it is in the index, so a torn one is none.
-func (m *mirror) putAway(url string, body []byte) (err error) {
-	name, folder := stagedName(url)
-	m.made[folder].Do(func() { err = m.root.MkdirAll(path.Dir(name), 0o777) })
-	if err != nil {
-		return err
-	}
-	return m.root.WriteFile(name, body, 0o666)
-}
-
-// stagedName returns where a page is put away, in one of 256 folders.
-func stagedName(url string) (name string, folder byte) {
-	sum := sha256.Sum256([]byte(url))
-	text := hex.EncodeToString(sum[:16])
-	return path.Join(mirrorStage, text[:2], text[2:]), sum[0]
-}
-
-func (m *mirror) marks() []mark {
-	if m.done {
-		return nil
-	}
-	return []mark{m.index.mark()}
-}
-
-func (m *mirror) sync() error {
-	if m.done {
-		return nil
-	}
-	return m.index.Sync()
-}
-
-// close gives the pages their names and rewrites their links, unless more may come.
-func (m *mirror) close(finished bool) error {
-	defer func() { _ = m.root.Close() }()
-	if m.done {
-		return nil
-	}
-	var err error
-	if finished {
-		err = m.finish()
-	}
-	if closeErr := m.index.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil && finished {
-		// The index first: as long as it is there, all that it names is.
-		if err = m.root.Remove(path.Join(mirrorStage, "index.jsonl")); err == nil {
-			err = m.root.RemoveAll(mirrorStage)
-		}
+	if err == nil {
+		err = m.index.add(append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("cannot write the mirror: %w", err)
@@ -174,20 +138,64 @@ func (m *mirror) close(finished bool) error {
 	return nil
 }
 
+func (m *mirror) marks() []mark {
+	if m.done {
+		return nil
+	}
+	return []mark{m.index.mark(), m.bodies.mark()}
+}
+
+func (m *mirror) sync() error {
+	if m.done {
+		return nil
+	}
+	return errors.Join(m.bodies.Sync(), m.index.Sync())
+}
+
+// close gives the pages their names and rewrites their links, unless more may come.
+func (m *mirror) close(finished bool) error {
+	var err error
+	if finished && !m.done {
+		err = m.finish()
+	}
+	if closeErr := m.closeFiles(); err == nil {
+		err = closeErr
+	}
+	if err == nil && finished && !m.done {
+		// The index first: as long as it is there, so is what it names.
+		if err = m.root.Remove(mirrorIndex); err == nil {
+			err = m.root.RemoveAll(mirrorStage)
+		}
+	}
+	_ = m.root.Close() // of a folder
+	if err != nil {
+		return fmt.Errorf("cannot write the mirror: %w", err)
+	}
+	return nil
+}
+
+func (m *mirror) closeFiles() (err error) {
+	for _, f := range []*outputFile{m.index, m.bodies} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	return err
+}
+
 // lines reads the index.
 func (m *mirror) lines() (lines []mirrorLine, err error) {
-	text, err := m.root.ReadFile(path.Join(mirrorStage, "index.jsonl"))
-	if err != nil {
-		return nil, err
-	}
-	for b := range bytes.Lines(text[:m.index.size]) {
+	text := json.NewDecoder(bufio.NewReader(io.NewSectionReader(m.index, 0, m.index.size)))
+	for {
 		var l mirrorLine
-		if err := json.Unmarshal(b, &l); err != nil {
+		switch err := text.Decode(&l); {
+		case err == io.EOF:
+			return lines, nil
+		case err != nil:
 			return nil, fmt.Errorf("the index of the mirror: %w", err)
 		}
 		lines = append(lines, l)
 	}
-	return lines, nil
 }
 
 // replace gives a file of the mirror its content at once.
@@ -201,13 +209,8 @@ func (m *mirror) replace(name string, write func(w *bufio.Writer) error) error {
 	if err := errors.Join(write(w), w.Flush(), f.Close()); err != nil {
 		return err
 	}
-	return m.moveTo(name, part)
-}
-
-// moveTo renames a file of the mirror to its final name, whose folder it makes.
-func (m *mirror) moveTo(name, from string) error {
 	if err := m.root.MkdirAll(path.Dir(name), 0o777); err != nil {
 		return err
 	}
-	return m.root.Rename(from, name)
+	return m.root.Rename(part, name)
 }

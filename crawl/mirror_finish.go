@@ -3,10 +3,9 @@ package crawl
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"html"
-	"io/fs"
+	"io"
 	"slices"
 	"strings"
 )
@@ -42,13 +41,13 @@ func (m *mirror) finish() error {
 	var pages []mirrorLine
 	var seeds []string
 	for _, l := range lines {
-		if l.Seed != "" {
+		if l.Seed {
 			seeds = append(seeds, l.URL)
 		}
 		if l.Location != "" {
 			files.locations[l.URL] = l.Location
 		} else if n := len(pages); n > 0 && pages[n-1].URL == l.URL {
-			pages[n-1] = l // it came twice; the later one was put away
+			pages[n-1] = l // it came twice; the later one counts
 		} else {
 			pages = append(pages, l)
 		}
@@ -67,34 +66,29 @@ func (m *mirror) finish() error {
 
 // write writes one page.
 func (m *mirror) write(l mirrorLine, files *mirrorFiles) error {
-	staged, _ := stagedName(l.URL)
-	name := files.names[l.URL]
-	kind := fileKindOf(l.ContentType)
-	if kind != fileHTML && kind != fileCSS {
-		err := m.moveTo(name, staged)
-		if errors.Is(err, fs.ErrNotExist) {
-			if _, statErr := m.root.Lstat(name); statErr == nil {
-				return nil // moved by a run that was killed afterwards
-			}
-		}
-		return err
-	}
 	u, err := ParseURL(l.URL)
 	if err != nil {
 		return err
 	}
-	body, err := m.root.ReadFile(staged)
-	if err != nil {
-		return err
-	}
+	name := files.names[l.URL]
 	r := rewriter{files: files, page: u, name: name}
+	body := io.NewSectionReader(m.bodies, l.Offset, l.Size)
+	kind := fileKindOf(l.ContentType)
 	return m.replace(name, func(w *bufio.Writer) error {
-		if kind == fileCSS {
-			body = r.css(body)
-		} else {
-			body = r.html(body, l.ContentType)
+		if kind != fileHTML && kind != fileCSS {
+			_, err := io.Copy(w, body)
+			return err
 		}
-		_, err := w.Write(body)
+		text, err := io.ReadAll(body)
+		if err != nil {
+			return err
+		}
+		if kind == fileCSS {
+			text = r.css(text)
+		} else {
+			text = r.html(text, l.ContentType)
+		}
+		_, err = w.Write(text)
 		return err
 	})
 }

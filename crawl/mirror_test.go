@@ -335,11 +335,11 @@ func TestMirrorKilled(t *testing.T) {
 		if write, err := out.render(mirrorable(t, "http://a.test/late", "late")); err != nil || write() != nil {
 			t.Fatal(err)
 		}
-		m.index.size = marks[0].Size
+		m.index.size = marks[0].Size // as finish of an earlier run saw it
 		if err := m.finishSome(steps); err != nil {
 			t.Fatal(err)
 		}
-		_ = m.index.Close()
+		_ = m.closeFiles()
 		_ = m.root.Close()
 		again, err := openMirror(o, marks)
 		if err != nil {
