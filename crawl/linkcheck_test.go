@@ -209,6 +209,7 @@ func TestOutputErrorsEndTheRun(t *testing.T) {
 			if _, _, err := crawl(t, o); err == nil || !strings.Contains(err.Error(), "no space left") {
 				t.Errorf("%s: %v", name, err)
 			}
+			w.server.Close() // which waits for requests that the run left
 			if w.hits["a.test/49"] > 0 {
 				t.Errorf("%s: the run went on", name)
 			}

@@ -172,6 +172,7 @@ func TestMirror(t *testing.T) {
 				t.Fatalf("files (-want +got):\n%s", d)
 			}
 		}
+		w.server.Close()
 		if w.hits["c.test/"]+w.hits["a.test/three"] > 0 {
 			t.Error("fetched what no page needs:", w.hits)
 		}

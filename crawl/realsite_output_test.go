@@ -50,7 +50,7 @@ func TestRealSiteCheckLinks(t *testing.T) {
 	}
 	inEachMode(t, func(t *testing.T, m limiter.Mode) {
 		o := Options{Seeds: []string{server.URL + "/index.html"}, Mode: m, Depth: 1000, Workers: 8, CheckLinks: true,
-			Timeout: 5 * time.Second, Resolve: map[string]netip.AddrPort{}}
+			Timeout: time.Minute, Retries: 2, Resolve: map[string]netip.AddrPort{}}
 		for host := range hosts {
 			o.Resolve[host] = netip.MustParseAddrPort(elsewhere.Listener.Addr().String())
 		}

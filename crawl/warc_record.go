@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base32"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/klauspost/compress/gzip"
 	"github.com/nlnwa/gowarc"
 
@@ -30,6 +30,9 @@ type exchangeRecords struct {
 	id              string // of the response
 	addr            string
 }
+
+// builders is held while a record builder is made: each time, the library sets a variable of the uuid package.
+var builders sync.Mutex
 
 var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
@@ -98,7 +101,9 @@ func (w *warc) revisitRecord(r *exchangeRecords, first original) ([]byte, error)
 
 // packed returns one record as a gzip member of its own. fields are names and values.
 func packed(kind gowarc.RecordType, block []byte, fields ...string) ([]byte, error) {
+	builders.Lock()
 	b := gowarc.NewRecordBuilder(kind, recordOptions...)
+	builders.Unlock()
 	for i := 0; i < len(fields); i += 2 {
 		b.AddWarcHeader(fields[i], fields[i+1])
 	}
@@ -123,7 +128,13 @@ func packed(kind gowarc.RecordType, block []byte, fields ...string) ([]byte, err
 	return out.Bytes(), nil
 }
 
-func newRecordID() string { return "<" + uuid.New().URN() + ">" }
+// newRecordID returns a random UUID (RFC 9562, section 5.4) as a record's id.
+func newRecordID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("<urn:uuid:%x-%x-%x-%x-%x>", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
 
 func digestText(sum [sha1.Size]byte) string {
 	return "sha1:" + base32.StdEncoding.EncodeToString(sum[:])
