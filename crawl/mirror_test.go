@@ -172,9 +172,8 @@ func TestMirror(t *testing.T) {
 				t.Fatalf("files (-want +got):\n%s", d)
 			}
 		}
-		w.server.Close()
-		if w.hits["c.test/"]+w.hits["a.test/three"] > 0 {
-			t.Error("fetched what no page needs:", w.hits)
+		if w.hitsOf("c.test/")+w.hitsOf("a.test/three") > 0 {
+			t.Error("fetched what no page needs")
 		}
 	})
 }
