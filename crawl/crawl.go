@@ -72,10 +72,14 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		err = limiter.Each(ctx, c.o.Mode, c.workers(), c.next, c.do)
 	}
 	c.counter.SetTotalKnown()
-	if closeErr := c.close(err == nil); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
+	// Without a state nothing could go on with what was cut short.
+	if closeErr := c.close(err == nil || c.state == nil); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		err = closeErr
 	}
-	report := Report{Backend: c.client.Backend(), Workers: c.workers(), Totals: c.counter.Totals()}
+	report := Report{
+		Backend: c.client.Backend(), Workers: c.workers(), Totals: c.counter.Totals(),
+		BrokenLinks: brokenLinks(c.outputs.all),
+	}
 	if err == nil && report.Items == 1 && report.ItemsSkipped == 0 {
 		err = c.startErr
 	}
@@ -103,6 +107,7 @@ func newCrawler(o Options) (*crawler, *seeds, error) {
 	}
 	c.token, _, _ = strings.Cut(c.o.UserAgent, "/")
 	c.token = productToken(c.token)
+	c.o.Requisites = c.o.Requisites || c.o.Mirror != ""
 	c.setHeaders()
 	seeds, err := c.parseSeeds()
 	if err != nil {
@@ -226,7 +231,8 @@ func (c *crawler) plant(s *seeds) error {
 		}
 		c.counter.Grow(1, 0)
 		rec := &record{URL: text, FinalURL: text, FetchedAt: time.Now().UTC()}
-		if err := c.end(&closing{record: rec}, change{}, why); err != nil {
+		p := &closing{item: &item{first: text, seed: true}, record: rec}
+		if err := c.end(p, change{}, why); err != nil {
 			return err
 		}
 	}
@@ -277,8 +283,11 @@ func (c *crawler) next(ctx context.Context) (*item, error) {
 // do fetches one item and sees to what follows from it.
 func (c *crawler) do(ctx context.Context, it *item) error {
 	limit, cut := c.o.MaxBody, false
-	if it.robots != nil {
+	switch {
+	case it.robots != nil:
 		limit, cut = maxRobots, true
+	case it.check:
+		limit, cut = maxCheck, true
 	}
 	r := c.fetch(ctx, it, limit, cut)
 	defer r.release()
@@ -294,6 +303,10 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 	}
 	if it.robots != nil {
 		return c.robotsAnswer(it, r)
+	}
+	if it.check && !it.get && lacksHEAD(r.status) {
+		c.getInstead(it)
+		return nil
 	}
 	if r.status == 0 && it.fallback && mayFallBack(r.err) {
 		return c.fallBack(it)
@@ -346,9 +359,13 @@ func (r *response) failure() error {
 	case r.err != nil:
 		return r.err
 	case r.status == http.StatusTooManyRequests, r.status >= 500:
-		return errors.New(strings.TrimSpace(fmt.Sprintf("%d %s", r.status, http.StatusText(r.status))))
+		return statusError(r.status)
 	}
 	return nil
+}
+
+func statusError(status int) error {
+	return errors.New(strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status))))
 }
 
 // found returns a page as the frontier takes it.
@@ -366,8 +383,11 @@ func (c *crawler) inScope(host string) bool {
 }
 
 // follows says whether a link to a URL is one to follow.
-func (c *crawler) follows(u URL) bool {
-	if !c.inScope(u.Host()) || u.trap() != "" {
+func (c *crawler) follows(u URL) bool { return c.inScope(u.Host()) && c.mayAsk(u) }
+
+// mayAsk says whether a URL that a page names may be asked for at all.
+func (c *crawler) mayAsk(u URL) bool {
+	if u.trap() != "" {
 		return false
 	}
 	// Names are checked when they are resolved; an address needs no connection to be refused.

@@ -29,6 +29,7 @@ type response struct {
 	at          time.Time
 	timing      timing
 	err         error // why there is no response, or no whole body
+	wire        *wire // what went over the wire; nil unless it is archived
 	buf         *bytes.Buffer
 }
 
@@ -44,6 +45,7 @@ func (r *response) release() {
 		bodyBuffers.Put(r.buf)
 	}
 	r.buf, r.body = nil, nil
+	r.wire.release()
 }
 
 // bodyError says that a body hit a limit.
@@ -57,7 +59,8 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 	op := c.counter.Begin()
 	defer op.End()
 	trace := exchange.Trace{Wrote: func() { c.frontier.started(it) }}
-	resp, err := c.client.Do(c.request(ctx, it.url), &trace)
+	c.tape(it, r, &trace)
+	resp, err := c.client.Do(c.requestOf(ctx, it), &trace)
 	if err != nil {
 		r.err = err
 	} else {
@@ -66,6 +69,7 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 		r.err = r.readBody(resp, limit, cut, c.counter.AddBytes)
 		// The error of closing a connection that was read from changes nothing.
 		_ = resp.Body.Close()
+		r.endTape(&trace, c.o.Proxy != nil)
 	}
 	r.timing = timing{
 		DNS: milliseconds(trace.DNS), Connect: milliseconds(trace.Connect), TLS: milliseconds(trace.TLS),
@@ -103,7 +107,7 @@ func (c *crawler) request(ctx context.Context, u URL) *http.Request {
 
 // readBody reads and decodes the body into r.
 func (r *response) readBody(resp *http.Response, limit int64, cut bool, count func(int64)) error {
-	var body io.Reader = &countingReader{r: resp.Body, count: count}
+	body := r.taped(&countingReader{r: resp.Body, count: count}, limit)
 	switch encoding := strings.ToLower(strings.Join(resp.Header.Values("Content-Encoding"), ", ")); encoding {
 	case "", "identity":
 		if limit > 0 && resp.ContentLength > limit && !cut {

@@ -19,6 +19,10 @@ type item struct {
 
 	robots *robotsFile // the file that is fetched; nil for a page
 
+	requisite bool // a page needs it to be shown: it may be off the scope
+	check     bool // only whether it is there is of interest
+	get       bool // a check whose host does not answer HEAD
+
 	seq     uint64 // its place on disk among its host's pages
 	claimed bool   // it was handed out with a claim on its host
 	started bool   // since then, its request was written
@@ -63,9 +67,10 @@ type change struct {
 	item *item // given back; nil if nothing was handed out, as for seeds
 	// to is where a redirect moves a page whose new URL is reserved, or a robots.txt. It waits there in its host's queue.
 	// For the zero URL the item is done.
-	to    URL
-	found []foundPage
-	hosts []knownHost
+	to     URL
+	follow bool // a check moves there as the page that it is
+	found  []foundPage
+	hosts  []knownHost
 }
 
 // foundPage is a page that was discovered. It is admitted if its URL is new and the pages are not yet as many as may be.
@@ -78,6 +83,15 @@ type foundPage struct {
 type knownHost struct {
 	name string
 	seed bool // the user named it; else a redirect of a seed led there
+}
+
+// moved returns the item as it waits at its new URL.
+func (c *change) moved() *item {
+	it := c.item.at(c.to)
+	if c.follow {
+		it.check, it.get = false, false
+	}
+	return it
 }
 
 // at returns the item for another URL.

@@ -69,7 +69,7 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 			}
 		}
 		if c.to != (URL{}) && c.item.robots == nil {
-			f.staged = append(f.staged, stagedPage{item: c.item.at(c.to)})
+			f.staged = append(f.staged, stagedPage{item: c.moved()})
 		}
 		for _, host := range c.hosts {
 			known := []byte{0}
@@ -157,7 +157,7 @@ func (f *diskFrontier) publish(changes []*change) {
 			continue
 		}
 		if c.to != (URL{}) && c.item.robots != nil {
-			f.push(c.item.at(c.to))
+			f.push(c.moved())
 		}
 		f.release(c.item)
 	}

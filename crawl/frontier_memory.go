@@ -60,7 +60,7 @@ func (f *memoryFrontier) settle(c *change) {
 		f.push(page.item)
 	}
 	if c.to != (URL{}) {
-		f.push(c.item.at(c.to))
+		f.push(c.moved())
 	}
 	if c.item != nil {
 		f.release(c.item)

@@ -77,6 +77,24 @@ type Options struct {
 	// Warn.
 	Settings map[string]string
 
+	// WARC is what the names of WARC 1.1 files begin with, which keep every exchange as it went over the wire:
+	// PREFIX-00000.warc.gz and so on, with their index PREFIX.cdxj. Empty means none. See [Run] for what is in them.
+	WARC string
+	// WARCSize is the size in bytes at which the next WARC file is begun; 0 means 1 GB.
+	WARCSize int64
+	// Mirror is a folder for the pages as files, with the links among them rewritten to lead from file to file; empty
+	// means none. It implies Requisites.
+	Mirror string
+	// Requisites fetches what pages need to be shown (images, styles, scripts, media, and what styles name) too: from
+	// any host, and from pages of the last depth as well.
+	Requisites bool
+	// CheckLinks asks for the targets of all links, also of those that are not followed, and reports the broken ones.
+	CheckLinks bool
+	// LinkSpool is the file in which CheckLinks keeps what it has seen; empty means a temporary one.
+	LinkSpool string
+	// Graph is a file for all links as CSV: source, target, kind, text. Empty means none.
+	Graph string
+
 	// Progress receives what the run does; nil for none.
 	Progress *progress.Counter
 	// Log receives what the user may want to know: each failed item at level Error with the attributes "item" and
@@ -91,6 +109,8 @@ type Report struct {
 	// Workers is how many requests could be in flight.
 	Workers int
 	progress.Totals
+	// BrokenLinks are those that CheckLinks found, sorted by URL.
+	BrokenLinks []BrokenLink
 }
 
 // Scope is a choice of which hosts links may lead to. It implements flag.Value.

@@ -8,6 +8,8 @@ type closing struct {
 	record   *record   // of the page; nil where the item goes on (a redirect's hop) or is no page (robots.txt, a sitemap)
 	response *response // nil without an exchange
 	page     *Page     // what the scanner found; nil if the body is not HTML
+	targets  []URL     // where page.Links lead, one for each; the zero URL for one that leads to no page
+	failure  error     // why the item failed; nil if it did not, or goes on
 }
 
 // mark is how long a file of an output is.
@@ -31,21 +33,28 @@ type output interface {
 
 // outputKind is one kind of output. Each has a name of its own, under which a state keeps its marks.
 type outputKind struct {
-	name string
-	// open returns the output that o asks for, or nil if it asks for none. With marks it cuts its files back to them and
-	// continues; files of its own that came after are removed. Without marks it starts anew.
+	name  string
+	asked func(o *Options) bool
+	// open returns the output. With marks it cuts its files back to them and continues; files of its own that came after
+	// are removed. Without marks it starts anew.
 	open func(o *Options, resume []mark) (output, error)
 }
 
 // outputKinds are all kinds there are, in the order in which they write.
 var outputKinds = []outputKind{
-	{"records", openRecords},
+	{"records", func(o *Options) bool { return o.OutputFile != "" || o.Output != nil }, openRecords},
+	{"warc", func(o *Options) bool { return o.WARC != "" }, openWARC},
+	{"mirror", func(o *Options) bool { return o.Mirror != "" }, openMirror},
+	{"graph", func(o *Options) bool { return o.Graph != "" }, openGraph},
+	{"links", func(o *Options) bool { return o.CheckLinks }, openLinkCheck},
 }
 
 // outputs are those of one run.
 type outputs struct {
 	names []string
 	all   []output
+
+	wantTargets bool // some look at closing.targets
 }
 
 // openOutputs opens what o asks for. resume is what marks returned for the last page that counts; nil starts anew.
@@ -56,16 +65,17 @@ func openOutputs(o *Options, resume []byte) (*outputs, error) {
 			return nil, damaged(err)
 		}
 	}
-	outs := &outputs{}
+	outs := &outputs{wantTargets: o.Graph != "" || o.CheckLinks}
 	for _, kind := range outputKinds {
+		if !kind.asked(o) {
+			continue
+		}
 		out, err := kind.open(o, old[kind.name])
 		if err != nil {
 			_ = outs.close(false) // the error that stopped it says more
 			return nil, err
 		}
-		if out != nil {
-			outs.names, outs.all = append(outs.names, kind.name), append(outs.all, out)
-		}
+		outs.names, outs.all = append(outs.names, kind.name), append(outs.all, out)
 	}
 	return outs, nil
 }
@@ -113,4 +123,14 @@ func (o *outputs) close(finished bool) error {
 		}
 	}
 	return first
+}
+
+// markOf returns the mark of a file among those of all outputs.
+func markOf(marks []mark, path string) (mark, bool) {
+	for _, m := range marks {
+		if m.Path == path {
+			return m, true
+		}
+	}
+	return mark{}, false
 }

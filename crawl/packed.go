@@ -13,6 +13,9 @@ const (
 	packedFallback      // its user gave no scheme
 	packedFirst         // it began at another URL
 	packedTries         // it has been tried or redirected
+	packedRequisite
+	packedCheck
+	packedGet
 )
 
 var errPacked = errors.New("an item has been cut or changed")
@@ -35,12 +38,21 @@ func appendItem(b []byte, it *item) []byte {
 	if it.redirects > 0 || it.attempts > 0 || !it.notBefore.IsZero() {
 		flags |= packedTries
 	}
+	if it.requisite {
+		flags |= packedRequisite
+	}
+	if it.check {
+		flags |= packedCheck
+	}
+	if it.get {
+		flags |= packedGet
+	}
 	b = append(b, flags)
 	b = binary.AppendUvarint(b, uint64(it.depth))
-	b = appendText(b, it.url.String())
-	b = appendText(b, it.referrer)
+	b = appendString(b, it.url.String())
+	b = appendString(b, it.referrer)
 	if flags&packedFirst != 0 {
-		b = appendText(b, it.first)
+		b = appendString(b, it.first)
 	}
 	if flags&packedTries != 0 {
 		b = binary.AppendUvarint(b, uint64(it.redirects))
@@ -50,7 +62,7 @@ func appendItem(b []byte, it *item) []byte {
 	return b
 }
 
-func appendText(b []byte, s string) []byte {
+func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
@@ -74,7 +86,10 @@ func fromUnixNano(n int64) time.Time {
 func unpackItem(b []byte) (*item, error) {
 	r := reader{b: b}
 	flags := r.byte()
-	it := &item{seed: flags&packedSeed != 0, fallback: flags&packedFallback != 0}
+	it := &item{
+		seed: flags&packedSeed != 0, fallback: flags&packedFallback != 0,
+		requisite: flags&packedRequisite != 0, check: flags&packedCheck != 0, get: flags&packedGet != 0,
+	}
 	it.depth = int(r.uvarint())
 	text := r.text()
 	it.referrer = r.text()

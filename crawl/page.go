@@ -15,30 +15,36 @@ import (
 
 // page closes an item with its record: scanned, written, its links queued, done, in this order.
 func (c *crawler) page(ctx context.Context, it *item, r *response) error {
+	if it.check {
+		return c.checked(it, r)
+	}
 	p := &closing{item: it, record: c.record(it, r), response: r}
 	ch := change{item: it}
-	if r.err == nil && r.isHTML() {
+	var children []*item
+	switch {
+	case r.err != nil:
+	case r.isHTML():
 		s := scanners.Get().(*scanner)
-		defer scanners.Put(s) // the page is the scanner's
-		var links []URL
-		p.page, links = c.scanPage(it, r, p.record, s)
-		ch.found = c.discovered(ctx, it, links)
-		if len(ch.found) < len(links) && c.state != nil {
-			return context.Cause(ctx) // the page stays in flight: the next run fetches it again
-		}
+		defer scanners.Put(s) // its links are in use until all outputs have them
+		children = c.scanPage(s, p)
+	case c.o.Requisites && r.isCSS():
+		children = c.scanStyle(p)
+	}
+	ch.found = c.discovered(ctx, children)
+	if len(ch.found) < len(children) && c.state != nil {
+		return context.Cause(ctx) // the page stays in flight: the next run fetches it again
 	}
 	return c.finish(p, ch)
 }
 
-// discovered returns the pages that an item's links lead to.
-func (c *crawler) discovered(ctx context.Context, it *item, links []URL) []foundPage {
-	pages := make([]foundPage, 0, len(links))
-	for _, u := range links {
+// discovered returns the pages that links lead to.
+func (c *crawler) discovered(ctx context.Context, children []*item) []foundPage {
+	pages := make([]foundPage, 0, len(children))
+	for _, child := range children {
 		if ctx.Err() != nil {
 			break // a page may have a million links, and a robots.txt as many rules
 		}
-		page := &item{url: u, first: u.String(), referrer: it.url.String(), depth: it.depth + 1}
-		pages = append(pages, c.found(page))
+		pages = append(pages, c.found(child))
 	}
 	return pages
 }
@@ -52,9 +58,9 @@ func (c *crawler) record(it *item, r *response) *record {
 	}
 }
 
-// finish closes an item with its record, and counts it.
+// finish closes an item with what its response says.
 func (c *crawler) finish(p *closing, ch change) error {
-	why := p.response.failure()
+	why := c.failureOf(p.response)
 	if why != nil && p.item.seed && p.response.status == 0 {
 		c.setStartError(p.item, why)
 	}
@@ -63,24 +69,25 @@ func (c *crawler) finish(p *closing, ch change) error {
 
 // end closes an item as failed, if why is not nil, or else as done.
 func (c *crawler) end(p *closing, ch change, why error) error {
-	if why != nil {
+	p.failure = why
+	if why != nil && p.record != nil {
 		p.record.Error = why.Error()
 	}
 	if err := c.ledger.close(&entry{closing: p, change: ch}); err != nil {
 		return err
 	}
-	c.count(p.record, why)
+	c.count(p)
 	return nil
 }
 
 // count counts an item that is closed.
-func (c *crawler) count(rec *record, why error) {
-	if why == nil {
+func (c *crawler) count(p *closing) {
+	if p.failure == nil {
 		c.counter.ItemDone()
 		return
 	}
-	c.counter.ItemFailed(rec.URL, why)
-	c.log.Error("failed", "item", rec.URL, "error", why)
+	c.counter.ItemFailed(p.item.first, p.failure)
+	c.log.Error("failed", "item", p.item.first, "error", p.failure)
 }
 
 // setStartError keeps why an item got no answer at all, in case it is the only one.
@@ -105,24 +112,25 @@ func (r *response) isHTML() bool {
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
-// scanPage fills a record with what its page holds, and returns that and the links to follow.
-func (c *crawler) scanPage(it *item, r *response, rec *record, s *scanner) (*Page, []URL) {
+// scanPage fills a closing and its record with what its page holds, and returns what is to be asked for next.
+func (c *crawler) scanPage(s *scanner, p *closing) []*item {
+	r, rec := p.response, p.record
 	text, charset := toUTF8(r.body, r.contentType)
-	page := s.scan(text, scanOptions{Charset: charset})
+	page := s.scan(text, scanOptions{
+		Charset: charset, Requisites: c.o.Requisites, Styles: c.o.Requisites, Texts: c.o.CheckLinks || c.o.Graph != "",
+	})
+	p.page = &page
 	rec.Title = page.Title
-	base := it.url
-	if page.HasBase {
-		if u, err := base.Resolve(page.Base); err == nil {
-			base = u
-		}
-	}
+	base := page.base(p.item.url)
 	noFollow := page.NoFollow || robotsTagNoFollow(r.header, c.token)
-	deeper := it.depth < c.o.Depth
-	var follow []URL
+	var children []*item
 	followed := make(map[string]bool, len(page.Links)) // false: listed only
 	rec.Links = make([]string, 0, len(page.Links))
 	for _, link := range page.Links {
 		u, err := base.Resolve(link.URL)
+		if c.outputs.wantTargets {
+			p.targets = append(p.targets, u) // zero after an error
+		}
 		if err != nil {
 			continue
 		}
@@ -130,16 +138,28 @@ func (c *crawler) scanPage(it *item, r *response, rec *record, s *scanner) (*Pag
 		if !listed {
 			rec.Links = append(rec.Links, u.String())
 		}
-		if !done && deeper && !noFollow && !link.NoFollow && c.follows(u) {
-			follow = append(follow, u)
-			done = true
+		if !done {
+			if child := c.childOf(p.item, u, link.Kind, noFollow || link.NoFollow); child != nil {
+				children = append(children, child)
+				done = true
+			}
 		}
 		followed[u.String()] = done
 	}
 	if len(c.o.Select) > 0 {
 		rec.Selected = c.selected(text)
 	}
-	return &page, follow
+	return children
+}
+
+// base returns what a page's links are resolved against.
+func (p *Page) base(u URL) URL {
+	if p.HasBase {
+		if base, err := u.Resolve(p.Base); err == nil {
+			return base
+		}
+	}
+	return u
 }
 
 // selected returns what the user's selectors find in a page.

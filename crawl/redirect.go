@@ -29,9 +29,12 @@ func (r *response) location(base URL) (URL, bool) {
 // redirect moves an item to where its response points, into the queue of that host. All checks apply to the target as
 // to a link's.
 func (c *crawler) redirect(it *item, r *response, to URL) error {
-	p := &closing{item: it, record: c.record(it, r), response: r}
 	ch := change{item: it}
 	it.fallback = false // https has answered
+	p := &closing{item: it, record: c.record(it, r), response: r}
+	if it.check {
+		p.record = nil
+	}
 	if it.redirects >= maxRedirects {
 		return c.end(p, ch, errRedirects)
 	}
@@ -39,7 +42,10 @@ func (c *crawler) redirect(it *item, r *response, to URL) error {
 		c.open(to.Host())
 		ch.hosts = []knownHost{{name: to.Host()}}
 	}
-	if !c.follows(to) {
+	if !c.allows(it, to) {
+		if it.check {
+			return c.end(p, ch, nil)
+		}
 		// The record says where it would have gone.
 		p.record.Links = []string{to.String()}
 		if addr, err := netip.ParseAddr(to.Host()); err == nil {
@@ -49,14 +55,16 @@ func (c *crawler) redirect(it *item, r *response, to URL) error {
 		}
 		return c.finish(p, ch)
 	}
-	rec := p.record
-	rec.FinalURL = to.String()
+	if p.record != nil {
+		p.record.FinalURL = to.String()
+	}
 	ch.to = to
+	ch.follow = it.check && it.depth <= c.o.Depth && c.follows(to) // a page must not count as seen for a mere check
 	e := &entry{closing: p, change: ch}
 	if err := c.ledger.close(e); err != nil || e.moved {
 		return err
 	}
-	c.count(rec, r.failure())
+	c.count(p)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"errors"
+	"path/filepath"
 	"time"
 )
 
@@ -14,13 +15,33 @@ func (c *crawler) openOutputs() (err error) {
 	} else if marks, err = c.openState(); err != nil {
 		return err
 	}
-	c.outputs, err = openOutputs(&c.o, marks)
+	if err = c.o.fixPaths(); err == nil {
+		c.outputs, err = openOutputs(&c.o, marks)
+	}
 	if err != nil {
 		_ = c.closeState()
 		return err
 	}
 	c.ledger.outputs, c.ledger.frontier = c.outputs, c.frontier
 	c.ledger.durable, c.ledger.sync = c.state != nil, c.state != nil && c.o.Fsync
+	return nil
+}
+
+// fixPaths makes the outputs' paths absolute: a resume may be begun from another folder, and marks are known by them.
+func (o *Options) fixPaths() error {
+	if o.CheckLinks && o.LinkSpool == "" && o.State != "" {
+		o.LinkSpool = filepath.Join(o.State, stateLinks)
+	}
+	for _, path := range []*string{&o.OutputFile, &o.WARC, &o.Mirror, &o.Graph, &o.LinkSpool} {
+		if *path == "" {
+			continue
+		}
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return err
+		}
+		*path = absolute
+	}
 	return nil
 }
 

@@ -69,8 +69,14 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 		if it.fallback && mayFallBack(v.err) {
 			return true, c.fallBack(it)
 		}
-		r := &response{at: time.Now().UTC(), err: v.err}
-		return true, c.finish(&closing{item: it, record: c.record(it, r), response: r}, change{item: it})
+		p := &closing{item: it}
+		if !it.check {
+			p.record = c.record(it, &response{at: time.Now().UTC()})
+		}
+		if it.seed {
+			c.setStartError(it, v.err)
+		}
+		return true, c.end(p, change{item: it}, v.err)
 	}
 	if !file.disallows(it.url) {
 		return false, nil

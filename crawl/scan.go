@@ -20,6 +20,7 @@ const (
 	KindStyle  // link rel=stylesheet
 	KindScript // script
 	KindMedia  // video, audio, source, track, embed, object
+	KindAsset  // what a style names but for styles: fonts, images
 )
 
 // Requisite says whether the kind is one that a page needs to be shown, and not one to follow.
@@ -33,6 +34,8 @@ type Link struct {
 	URL      string
 	Kind     LinkKind
 	NoFollow bool // the element has rel=nofollow
+	// Text is what a reader sees of an a or area element, if it was asked for: white space collapsed, at most 256 bytes.
+	Text string
 }
 
 // Page is what a scan finds in a document. Its Links are valid until the scanner's next scan.
@@ -50,6 +53,12 @@ type scanOptions struct {
 	Charset string
 	// Requisites looks for images, styles, scripts and media too.
 	Requisites bool
+	// Styles looks into style elements and style attributes.
+	Styles bool
+	// Texts reads the texts of links.
+	Texts bool
+	// Places notes where the links stand.
+	Places bool
 }
 
 // scanner finds the links of HTML documents in one pass over their bytes. It builds no tree: what counts is what the
@@ -68,6 +77,12 @@ type scanner struct {
 	hasTitle bool   // a title element was seen
 	base     span   // of text
 	links    []span // of text, for each of page.Links
+	texts    []span // of text too; only if texts are asked for
+	raw      []byte // the value that was decoded last, in b
+	decoded  []byte // what it stands for
+	places   []place
+	baseAt   place
+	guards   []span // the names of attributes that keep a browser from loading a file that was changed
 	scratch  []byte // a decoded attribute value
 
 	encoding encoding.Encoding // of queries; nil for UTF-8
@@ -81,6 +96,7 @@ func (s *scanner) scan(body []byte, o scanOptions) Page {
 	*s = scanner{
 		lexer: lexer{b: body}, options: o, encoding: queryEncoding(o.Charset),
 		page: Page{Links: s.page.Links[:0]}, text: s.text[:0], links: s.links[:0], scratch: s.scratch,
+		texts: s.texts[:0], places: s.places[:0], guards: s.guards[:0],
 	}
 	for s.toTag() {
 		if !s.end {
@@ -98,6 +114,9 @@ func (s *scanner) scan(body []byte, o scanOptions) Page {
 	for i, at := range s.links {
 		s.page.Links[i].URL = text[at.start:at.end]
 	}
+	for i, at := range s.texts {
+		s.page.Links[i].Text = text[at.start:at.end]
+	}
 	s.b = nil // the body is the caller's
 	return s.page
 }
@@ -108,7 +127,11 @@ func (s *scanner) startTag() {
 	if s.templates > 0 {
 		s.skipAttributes()
 	} else {
+		start := s.p
 		s.element(e)
+		if (s.options.Styles || s.options.Places) && !s.eof {
+			s.otherAttributes(start)
+		}
 	}
 	if s.eof {
 		return
@@ -126,6 +149,12 @@ func (s *scanner) startTag() {
 		}
 	case elPlaintext:
 		s.p = len(s.b)
+	case elStyle:
+		raw := s.rawText("</style")
+		if s.options.Styles && s.templates == 0 {
+			s.raw, s.decoded = raw, raw
+			s.style(raw, true)
+		}
 	default:
 		if end := rawEnds[e]; end != "" {
 			s.rawText(end)
@@ -137,9 +166,9 @@ func (s *scanner) startTag() {
 func (s *scanner) element(e element) {
 	switch e {
 	case elA:
-		s.hyperlink(KindAnchor)
+		s.hyperlinkWithText(KindAnchor)
 	case elArea:
-		s.hyperlink(KindArea)
+		s.hyperlinkWithText(KindArea)
 	case elBase:
 		s.baseElement()
 	case elLink:
@@ -190,6 +219,7 @@ func (s *scanner) baseElement() {
 	if href != nil && !s.eof && !s.page.HasBase {
 		s.page.HasBase = true
 		href = trimSpace(s.decode(href))
+		s.baseAt = s.place(href)
 		s.base = s.kept(append(s.text, href...))
 	}
 }
@@ -265,6 +295,9 @@ func (s *scanner) add(kind LinkKind, value []byte, noFollow bool) {
 		text = append(text, value...)
 	} else {
 		text = appendURLIn(text, value, s.encoding)
+	}
+	if s.options.Places {
+		s.places = append(s.places, s.place(value))
 	}
 	s.links = append(s.links, s.kept(text))
 	s.page.Links = append(s.page.Links, Link{Kind: kind, NoFollow: noFollow})

@@ -15,6 +15,7 @@ func (s *scanner) decode(raw []byte) []byte {
 		c := raw[i]
 		plain = c < utf8.RuneSelf && c != '&' && c != 0 && c != '\r'
 	}
+	s.raw, s.decoded = raw, raw
 	if plain {
 		return raw
 	}
@@ -45,7 +46,7 @@ func (s *scanner) decode(raw []byte) []byte {
 			i += size
 		}
 	}
-	s.scratch = out
+	s.scratch, s.decoded = out, out
 	return out
 }
 
@@ -108,8 +109,11 @@ func isAlphanumeric(c byte) bool { return isDecimal(c) || lexical[c]&isLetter !=
 const maxTitle = 4 << 10
 
 // appendTitle appends the text of a title element.
-func appendTitle(to, raw []byte) []byte {
-	raw = raw[:min(len(raw), 8*maxTitle)] // references and white space are longer than what they stand for
+func appendTitle(to, raw []byte) []byte { return appendText(to, raw, maxTitle) }
+
+// appendText appends at most limit bytes of a text, white space collapsed.
+func appendText(to, raw []byte, limit int) []byte {
+	raw = raw[:min(len(raw), 8*limit)] // references and white space are longer than what they stand for
 	if bytes.IndexByte(raw, 0) >= 0 || !utf8.Valid(raw) {
 		raw = bytes.ToValidUTF8(bytes.ReplaceAll(raw, []byte{0}, []byte("\ufffd")), []byte("\ufffd"))
 	}
@@ -123,8 +127,8 @@ func appendTitle(to, raw []byte) []byte {
 		}
 		to = append(to, word...)
 	}
-	if len(to)-start > maxTitle {
-		cut := start + maxTitle
+	if len(to)-start > limit {
+		cut := start + limit
 		for !utf8.RuneStart(to[cut]) {
 			cut--
 		}

@@ -19,6 +19,7 @@ const (
 	stateFile   = "pace-state.json" // what makes a folder a state
 	stateFormat = 1
 	stateDB     = "frontier" // the folder of the database, which holds the lock too
+	stateLinks  = "links"    // what --check-links has seen
 )
 
 // state is a folder that keeps a crawl.

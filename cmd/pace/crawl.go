@@ -47,6 +47,11 @@ type crawlFlags struct {
 	state             string
 	fsync             bool
 	settings          map[string]string // what a state keeps of the flags
+	warc              string
+	warcSize          int64
+	mirror, graph     string
+	requisites        bool
+	checkLinks        bool
 }
 
 func crawlCommand(std streams) *cli.Command {
@@ -64,6 +69,8 @@ pace, which holds over all workers, retries and redirects; robots.txt is obeyed.
 Examples:
   pace crawl --depth 2 --output pages.jsonl https://example.org/
   pace crawl --depth 0 --select title=h1 --select image=img@src URL | jq .
+  pace crawl --mirror site --output pages.jsonl https://example.org/
+  pace crawl --check-links --output pages.jsonl https://example.org/
   pace crawl --rate 10/s --resolve www.test:80:127.0.0.1 http://www.test/
   pace crawl --state news --output news.jsonl URL   and, after it was stopped:
   pace crawl --state news`,
@@ -124,6 +131,17 @@ func (f *crawlFlags) flags() []cli.Flag {
 		valueFlag(records, "output", "write the records to `FILE`; - is stdout", into(&f.output, textKind, "-")),
 		valueFlag(records, "select", "`NAME=CSS` adds the text that CSS finds, NAME=CSS@ATTR an attribute; may be repeated",
 			each(&f.selectors, selectorKind)),
+		valueFlag(records, "warc",
+			"archive each exchange in WARC 1.1 files, `PREFIX`-00000.warc.gz and so on, with the index PREFIX.cdxj; "+
+				"what is sent, --header too, is in them", into(&f.warc, textKind, "")),
+		valueFlag(records, "warc-size", "begin the next WARC file at `SIZE`", into(&f.warcSize, sizeKind, "1GB")),
+		valueFlag(records, "mirror", "keep the pages as files in the folder `DIR`, with links among them that work offline; "+
+			"implies --requisites", into(&f.mirror, textKind, "")),
+		switchFlag(what, "requisites",
+			"fetch images, styles, scripts and fonts too, from any host and one level past --depth", &f.requisites),
+		switchFlag(records, "check-links", "report the broken links, with the pages that have them: those off the scope or "+
+			"past --depth are asked for once, by HEAD; fragments are not checked", &f.checkLinks),
+		valueFlag(records, "graph", "write all links to `FILE` as CSV: source, target, kind, text", into(&f.graph, textKind, "")),
 
 		valueFlag(keep, "state", "keep the crawl in folder `DIR`, to go on with after a crash or Ctrl-C; other flags"+
 			" are then as they were, and the output is continued if it is a file", into(&f.state, textKind, "")),
@@ -140,6 +158,9 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	}
 	if f.report != "" && f.output != "-" && filepath.Clean(f.report) == filepath.Clean(f.output) {
 		return usagef("crawl", "the report and the records cannot both go to %s; use two files", f.output)
+	}
+	if f.graph != "" && (sameFile(f.graph, f.output) || sameFile(f.graph, f.report)) {
+		return usagef("crawl", "the links and other output cannot both go to %s; use two files", f.graph)
 	}
 	if f.fsync && f.state == "" {
 		return usagef("crawl", "--fsync is of use with --state only")
@@ -174,7 +195,7 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 		if f.state != "" && f.output != "-" {
 			o.OutputFile = f.output
 			rep, err := crawl.Run(ctx, o)
-			return outcome{backend: rep.Backend, workers: rep.Workers, totals: rep.Totals}, err
+			return f.outcome(rep), err
 		}
 		out, err := openRecords(f.output, r.screen, f.std.stdout)
 		if err != nil {
@@ -186,8 +207,16 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 		if closeErr := out.Close(); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
 			err = closeErr
 		}
-		return outcome{backend: rep.Backend, workers: rep.Workers, totals: rep.Totals}, err
+		return f.outcome(rep), err
 	})
+}
+
+func (f *crawlFlags) outcome(rep crawl.Report) outcome {
+	done := outcome{backend: rep.Backend, workers: rep.Workers, totals: rep.Totals}
+	if f.checkLinks {
+		done.broken = append([]crawl.BrokenLink{}, rep.BrokenLinks...)
+	}
+	return done
 }
 
 func (f *crawlFlags) options(seeds []string) crawl.Options {
@@ -198,6 +227,8 @@ func (f *crawlFlags) options(seeds []string) crawl.Options {
 		UserAgent: f.userAgent, Header: http.Header{}, IgnoreRobots: f.ignoreRobots, MaxCrawlDelay: f.maxDelay,
 		AllowPrivate: f.allowPrivate, Resolve: map[string]netip.AddrPort{}, Proxy: f.proxy, Select: f.selectors,
 		State: f.state, Fsync: f.fsync, Settings: f.settings,
+		WARC: f.warc, WARCSize: f.warcSize, Mirror: f.mirror, Requisites: f.requisites, CheckLinks: f.checkLinks,
+		Graph: f.graph,
 	}
 	if f.globalRate > 0 {
 		o.GlobalRate = limiter.NewRate(f.globalRate)
@@ -234,5 +265,8 @@ func (f *crawlFlags) seeds(ctx context.Context, operands []string) ([]string, er
 	}
 	return append(operands, listed...), err
 }
+
+// sameFile says whether two paths name the same file as they are written.
+func sameFile(a, b string) bool { return a != "" && b != "" && filepath.Clean(a) == filepath.Clean(b) }
 
 type proxyFunc = func(*url.URL) (*url.URL, error)

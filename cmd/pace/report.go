@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"pace/crawl"
 	"pace/limiter"
 	"pace/limiter/progress"
 )
@@ -44,6 +45,9 @@ type report struct {
 	LatencyMS                  latencyMS            `json:"latency_ms"`
 	Bound                      bound                `json:"bound"`
 	Errors                     []progress.ItemError `json:"errors"`
+
+	// BrokenLinks is there, be it empty, if links were checked.
+	BrokenLinks []crawl.BrokenLink `json:"broken_links,omitzero"`
 }
 
 // latencyMS is the distribution of the time of one chunk or request, in milliseconds.
@@ -62,6 +66,7 @@ type outcome struct {
 	totals  progress.Totals
 
 	warnings int64
+	broken   []crawl.BrokenLink // nil unless links were checked
 }
 
 // newReport joins what the library counted with what the process used. machineCPUs is how many CPUs the process may use.
@@ -91,7 +96,7 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 			P99: milliseconds(t.Latency.P99), Max: milliseconds(t.Latency.Max),
 		},
 		Bound:  boundOf(wait, t.LimiterWait, t.Busy),
-		Errors: t.Errors,
+		Errors: t.Errors, BrokenLinks: o.broken,
 	}
 	if r.Errors == nil {
 		r.Errors = []progress.ItemError{} // null is no list to those who read it

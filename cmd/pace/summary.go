@@ -27,6 +27,7 @@ func summary(r report, u unit, err error, resume string) string {
 	if left := leftText(r); left != "" {
 		b.WriteString(left + "\n")
 	}
+	b.WriteString(brokenText(r.BrokenLinks))
 	if interrupted {
 		if resume != "" {
 			resume = "interrupted: resume with: " + escape(resume)

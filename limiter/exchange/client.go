@@ -116,6 +116,8 @@ type Trace struct {
 	// politeness counts from here. Counted from before it, two requests would come closer whenever the kernel let this
 	// thread wait in between.
 	Wrote func()
+	// Wire, if not nil, is given what went over the wire.
+	Wire *Wire
 
 	DNS     time.Duration  // the lookup; 0 for an address or a kept connection
 	Connect time.Duration  // TCP, and the proxy's part; 0 for a kept connection

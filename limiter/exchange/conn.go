@@ -33,6 +33,7 @@ type conn struct {
 	asking *exchange // who must be told before the next byte is written; nil for nobody
 	left   int64     // how many bytes may be read yet
 	err    error     // what reading, writing or asking failed with
+	tape   *Wire     // gets the bytes of the request and of the answer's header; nil for nobody
 
 	since        time.Time // when it became idle
 	prev, next   *conn     // in the pool's order of use
@@ -66,6 +67,7 @@ func (c *conn) begin(maxHeader int64, x *exchange) {
 	c.err = nil
 	c.left = maxHeader
 	c.asking = x
+	c.tape = x.trace.Wire
 }
 
 // unlimited ends the limit on what is read.
@@ -82,6 +84,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	n, err := c.nc.Read(p)
 	c.left -= int64(n)
+	if c.tape != nil {
+		c.tape.Response = append(c.tape.Response, p[:n]...)
+	}
 	if err != nil {
 		c.err = err
 	}
@@ -99,6 +104,9 @@ func (c *conn) Write(p []byte) (int, error) {
 		}
 	}
 	n, err := c.nc.Write(p)
+	if c.tape != nil {
+		c.tape.Request = append(c.tape.Request, p[:n]...)
+	}
 	if x != nil && x.trace.Wrote != nil {
 		x.trace.Wrote()
 	}

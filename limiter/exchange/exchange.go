@@ -207,8 +207,10 @@ func (x *exchange) read() (*http.Response, error) {
 			return nil, x.fail(Malformed, "read", errUpgrade)
 		case resp.StatusCode >= 200:
 			c.unlimited()
+			c.endTape()
 			return resp, nil
 		}
+		c.skipTape()
 	}
 	return nil, x.fail(Malformed, "read", errInterim)
 }
