@@ -133,4 +133,3 @@ func drain(t *testing.T, r *rig, n int, d time.Duration) (urls []string, at []ti
 	}
 	return urls, at
 }
-
