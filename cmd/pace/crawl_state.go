@@ -15,14 +15,14 @@ import (
 // Flags that a state does not keep: how a run is driven and shown, and which URLs it adds.
 var (
 	passingGroups = []string{groupHow, groupShow}
-	passingFlags  = []string{"input", "state"}
+	passingFlags  = []string{"input", "state", "max-time"}
 )
 
 // Flags whose value may be a secret. A state keeps only whether it is the same.
 var secretFlags = []string{"header", "proxy"}
 
 // Flags whose value is the path of a file, for which a resume from another folder must not be another file.
-var pathFlags = []string{"output"}
+var pathFlags = []string{"output", "warc", "mirror", "graph", "cookie-jar"}
 
 // restore sets the flags that are not on the command line as the state's latest run had them, so that
 // `pace crawl --state DIR` goes on as it was. It returns what all of them say, for the state to keep.
