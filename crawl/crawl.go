@@ -124,7 +124,7 @@ func (c *crawler) setHeaders() {
 	for key, value := range map[string]string{
 		"User-Agent":      c.o.UserAgent,
 		"Accept":          "text/html,application/xhtml+xml,*/*;q=0.8",
-		"Accept-Encoding": "gzip",
+		"Accept-Encoding": acceptEncoding,
 	} {
 		if c.header.Get(key) == "" {
 			c.header.Set(key, value)

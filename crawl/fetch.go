@@ -8,13 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 
 	"pace/limiter/exchange"
 )
@@ -103,25 +102,20 @@ func (c *crawler) request(ctx context.Context, u URL) *http.Request {
 
 // readBody reads and decodes the body into r.
 func (r *response) readBody(resp *http.Response, limit int64, cut bool, count func(int64)) error {
-	var body io.Reader = &countingReader{r: resp.Body, count: count}
-	switch encoding := strings.ToLower(strings.Join(resp.Header.Values("Content-Encoding"), ", ")); encoding {
-	case "", "identity":
-		if limit > 0 && resp.ContentLength > limit && !cut {
-			return &bodyError{fmt.Sprintf("the body has %d bytes, more than the %d allowed (see --max-body)",
-				resp.ContentLength, limit)}
-		}
-	case "gzip", "x-gzip":
-		zr, err := gzip.NewReader(body)
-		if errors.Is(err, io.EOF) {
-			break // as with HEAD-like answers: nothing is encoded
-		}
-		if err != nil {
-			return decodingError(err)
-		}
-		body = zr
-	default:
-		return &bodyError{fmt.Sprintf("the body has the content encoding %q, which was not asked for", encoding)}
+	names := bodyCodings(resp.Header)
+	wire := &wireReader{r: resp.Body, count: count, left: math.MaxInt64}
+	if limit > 0 && len(names) > 0 {
+		wire.left = limit + codedSlack
+	} else if limit > 0 && resp.ContentLength > limit && !cut {
+		return &bodyError{fmt.Sprintf("the body has %d bytes, more than the %d allowed (see --max-body)",
+			resp.ContentLength, limit)}
 	}
+	d, err := decode(wire, names)
+	defer d.close()
+	if err != nil {
+		return wire.failure(err)
+	}
+	var body io.Reader = d
 	r.buf = bodyBuffers.Get().(*bytes.Buffer)
 	if n := resp.ContentLength; n > 0 && n <= maxPooled {
 		if limit > 0 {
@@ -132,7 +126,7 @@ func (r *response) readBody(resp *http.Response, limit int64, cut bool, count fu
 	if limit > 0 {
 		body = io.LimitReader(body, limit+1)
 	}
-	_, err := r.buf.ReadFrom(body)
+	_, err = r.buf.ReadFrom(body)
 	r.body = r.buf.Bytes()
 	if limit > 0 && int64(len(r.body)) > limit {
 		r.body = r.body[:limit]
@@ -142,31 +136,47 @@ func (r *response) readBody(resp *http.Response, limit int64, cut bool, count fu
 		return nil
 	}
 	if err != nil {
-		return decodingError(err)
+		return wire.failure(err)
 	}
 	sum := sha256.Sum256(r.body)
 	r.hash = hex.EncodeToString(sum[:])
 	return nil
 }
 
-// decodingError returns what reading a body failed with: the exchange's error, which may be worth another try, as it is.
-func decodingError(err error) error {
-	if _, ok := errors.AsType[*exchange.Error](err); ok {
-		return err
-	}
-	return &bodyError{fmt.Sprintf("decoding the body: %v", err)}
-}
-
-// countingReader tells how much is read.
-type countingReader struct {
+// wireReader reads a body as it comes over the wire, counts it and ends it when it becomes too long.
+type wireReader struct {
 	r     io.Reader
 	count func(int64)
+	left  int64
+	err   error // of the exchange
 }
 
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.count(int64(n))
+var errEncodedTooLong = &bodyError{"the encoded body is longer than what it may decode to (see --max-body)"}
+
+func (w *wireReader) Read(p []byte) (int, error) {
+	if w.left <= 0 {
+		w.err = errEncodedTooLong
+		return 0, w.err
+	}
+	n, err := w.r.Read(p[:min(int64(len(p)), w.left)])
+	w.count(int64(n))
+	w.left -= int64(n)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
 	return n, err
+}
+
+// failure returns why a body could not be read: what the exchange failed with, if it did, for that may be worth another
+// try, and a decoder may have put it in its own words.
+func (w *wireReader) failure(err error) error {
+	if w.err != nil {
+		return w.err
+	}
+	if known, ok := errors.AsType[*bodyError](err); ok {
+		return known
+	}
+	return &bodyError{fmt.Sprintf("decoding the body: %v", err)}
 }
 
 // stale says whether a request went out on a kept connection that the server had closed already.
