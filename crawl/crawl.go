@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"pace/crawl/internal/cookies"
 	"pace/limiter"
 	"pace/limiter/exchange"
 	"pace/limiter/progress"
@@ -26,14 +27,19 @@ const (
 
 // crawler is one run.
 type crawler struct {
-	o        Options
-	log      *slog.Logger
-	counter  *progress.Counter
-	client   *exchange.Client
-	hosts    *limiter.Hosts
-	frontier *frontier
-	output   recordWriter
-	token    string // of the user agent, for robots.txt
+	o              Options
+	log            *slog.Logger
+	counter        *progress.Counter
+	client         *exchange.Client
+	hosts          *limiter.Hosts
+	frontier       *frontier
+	output         recordWriter
+	token          string       // of the user agent, for robots.txt
+	jar            *cookies.Jar // nil for none
+	dns            *dnsCache
+	bodies         bodySet
+	deadline       time.Time // of starting requests, with MaxTime
+	robotsLifetime time.Duration
 
 	header, headerElsewhere http.Header     // for the seeds' hosts, for all others
 	seedHosts               map[string]bool // those that the user's secrets are for
@@ -43,6 +49,7 @@ type crawler struct {
 	scope  map[string]bool          // scope keys that links may lead to
 	files  map[string]*robotsFile   // by origin
 	delays map[string]time.Duration // by host, where robots.txt asks for one
+	pages  map[string]int           // admitted, by host
 
 	startErr error // why the only item of the run could not start
 }
@@ -60,11 +67,16 @@ func Run(ctx context.Context, o Options) (Report, error) {
 // run crawls from the seeds on.
 func (c *crawler) run(ctx context.Context, seeds []*item) (Report, error) {
 	defer c.client.Close()
+	c.deadline = time.Now().Add(c.o.MaxTime)
 	for _, seed := range seeds {
 		c.admit(seed)
 	}
-	err := limiter.Each(ctx, c.o.Mode, c.workers(), c.next, c.do)
+	err := limiter.Each(ctx, c.o.Mode, c.workers(), c.nextInTime, c.do)
 	c.counter.SetTotalKnown()
+	c.sayTimeIsOver()
+	if jarErr := c.saveJar(); jarErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = jarErr
+	}
 	report := Report{Backend: c.client.Backend(), Workers: c.workers(), Totals: c.counter.Totals()}
 	if err == nil && report.Items == 1 && report.ItemsSkipped == 0 {
 		err = c.startErr
@@ -77,7 +89,8 @@ func newCrawler(o Options) (*crawler, []*item, error) {
 	c := &crawler{
 		o: o, log: o.Log, counter: o.Progress, output: recordWriter{w: o.Output},
 		seedHosts: map[string]bool{}, trusted: map[string]bool{}, scope: map[string]bool{},
-		files: map[string]*robotsFile{}, delays: map[string]time.Duration{},
+		files: map[string]*robotsFile{}, delays: map[string]time.Duration{}, pages: map[string]int{},
+		dns: newDNSCache(), robotsLifetime: robotsLifetime,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -98,9 +111,12 @@ func newCrawler(o Options) (*crawler, []*item, error) {
 	c.frontier = newFrontier(c.hosts, o.MaxPages, c.counter)
 	c.client = exchange.New(exchange.Options{
 		Mode: o.Mode, Timeout: o.Timeout, Proxy: o.Proxy, MaxIdlePerHost: c.workers(),
-		Lookup: c.lookup, Control: c.control,
+		Lookup: c.lookup, Control: c.control, MinSpeed: o.MinSpeed,
 	})
 	seeds, err := c.parseSeeds()
+	if err == nil {
+		err = c.openJar()
+	}
 	return c, seeds, err
 }
 
@@ -152,6 +168,7 @@ func (c *crawler) parseSeeds() ([]*item, error) {
 			bad[text] = err
 			continue
 		}
+		u = c.canonical(u)
 		c.seedHosts[u.Host()], c.trusted[u.Host()] = true, true
 		c.scope[c.o.Scope.key(u.Host())] = true
 		seeds = append(seeds, &item{url: u, first: u.String(), seed: true, fallback: fallback})
@@ -254,6 +271,8 @@ func (c *crawler) tryAgain(it *item, r *response) bool {
 	switch {
 	case r.pushedBack():
 		pause = c.frontier.backOff(it, retryAfter(r.header, time.Now()))
+	case timedOut(r.err):
+		pause = c.frontier.backOff(it, 0) // it may have too much to do already
 	case exchange.Retryable(r.err) || r.status >= 500:
 		pause = backoff(it.attempts + 1)
 	default:
@@ -302,10 +321,30 @@ func (c *crawler) admit(it *item) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.spent(it.url.Host()) {
+		return
+	}
 	file, robots := c.robotsFor(it)
-	if c.frontier.add(it, robots) && robots != nil {
+	if !c.frontier.add(it, robots) {
+		return
+	}
+	c.pages[it.url.Host()]++
+	if robots != nil {
 		c.files[file.origin] = file
 	}
+}
+
+// spent says whether a host has had its number of pages. It requires that mu is held.
+func (c *crawler) spent(host string) bool {
+	most := c.o.MaxPagesPerHost
+	if most <= 0 || c.pages[host] < most {
+		return false
+	}
+	if c.pages[host] == most {
+		c.pages[host]++ // to say it once
+		c.log.Warn(fmt.Sprintf("%s has more than the %d pages of --max-pages-per-host", host, most))
+	}
+	return true
 }
 
 // inScope says whether links may lead to a host.
@@ -317,7 +356,10 @@ func (c *crawler) inScope(host string) bool {
 }
 
 // follows says whether a link to a URL is one to follow.
-func (c *crawler) follows(u URL) bool {
+func (c *crawler) follows(u URL) bool { return c.mayFollow(u) && c.wants(u) }
+
+// mayFollow is follows but for the user's patterns, which are not for seeds.
+func (c *crawler) mayFollow(u URL) bool {
 	if !c.inScope(u.Host()) || u.trap() != "" {
 		return false
 	}

@@ -59,10 +59,16 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 	resp, err := c.client.Do(c.request(ctx, it.url), &trace)
 	if err != nil {
 		r.err = err
+		if e, ok := errors.AsType[*exchange.Error](err); ok && e.Op == "connect" {
+			c.dns.forget(it.url.Host())
+		}
 	} else {
 		r.status, r.header = resp.StatusCode, resp.Header
 		r.contentType = resp.Header.Get("Content-Type")
-		r.err = r.readBody(resp, limit, cut, c.counter.AddBytes)
+		c.takeCookies(it.url, resp.Header)
+		if c.wantsBody(it, r) {
+			r.err = r.readBody(resp, limit, cut, c.counter.AddBytes)
+		}
 		// The error of closing a connection that was read from changes nothing.
 		_ = resp.Body.Close()
 	}
@@ -71,6 +77,15 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 		TTFB: milliseconds(trace.TTFB), Total: milliseconds(time.Since(r.at)),
 	}
 	return r
+}
+
+// wantsBody says whether an answer's body is worth its download.
+func (c *crawler) wantsBody(it *item, r *response) bool {
+	if c.o.ContentType == nil || it.robots != nil || r.contentType == "" {
+		return true
+	}
+	media, _, _ := strings.Cut(r.contentType, ";")
+	return c.o.ContentType.MatchString(strings.ToLower(strings.TrimSpace(media)))
 }
 
 // milliseconds returns d in milliseconds, to the microsecond.
@@ -83,6 +98,7 @@ func (c *crawler) request(ctx context.Context, u URL) *http.Request {
 	if !c.seedHosts[u.Host()] {
 		header = c.headerElsewhere
 	}
+	header = c.withCookies(u, header)
 	target := &url.URL{Scheme: u.Scheme(), Host: u.Authority()}
 	path, query, _ := strings.Cut(u.RequestURI(), "?")
 	if c.o.Proxy == nil && !strings.HasPrefix(path, "//") {
@@ -177,6 +193,12 @@ func (w *wireReader) failure(err error) error {
 		return known
 	}
 	return &bodyError{fmt.Sprintf("decoding the body: %v", err)}
+}
+
+// timedOut says whether an exchange's time ran out.
+func timedOut(err error) bool {
+	e, ok := errors.AsType[*exchange.Error](err)
+	return ok && e.Kind == exchange.Timeout
 }
 
 // stale says whether a request went out on a kept connection that the server had closed already.

@@ -61,7 +61,7 @@ func (c *crawler) lookup(ctx context.Context, host string, port uint16) ([]netip
 	if addr, ok := c.o.Resolve[net.JoinHostPort(strings.ToLower(host), fmt.Sprint(port))]; ok {
 		return []netip.AddrPort{addr}, nil
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	ips, err := c.dns.lookup(ctx, host)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"time"
 
 	"pace/limiter"
@@ -21,8 +22,23 @@ type Options struct {
 	Depth int
 	// MaxPages bounds how many URLs are admitted; 0 is unlimited.
 	MaxPages int
+	// MaxPagesPerHost bounds how many URLs of one host are admitted; 0 is unlimited.
+	MaxPagesPerHost int
+	// MaxTime bounds how long requests are started; those in flight then go on to their end. 0 is unlimited.
+	MaxTime time.Duration
 	// Scope says which hosts links may lead to.
 	Scope Scope
+	// Include and Exclude say which links are followed, by their whole URL: those that match one of Include, or all if
+	// there is none, but not those that match one of Exclude. Seeds are always fetched.
+	Include, Exclude []*regexp.Regexp
+	// StripQuery removes the query parameters with a matching name from every URL, as those of session ids.
+	StripQuery []*regexp.Regexp
+	// ContentType keeps the bodies of other types from being downloaded; their records have no bytes and no SHA-256. It
+	// is matched with the media type in lower case, without parameters. Answers without a type are downloaded. nil
+	// downloads all.
+	ContentType *regexp.Regexp
+	// IgnoreNoFollow follows links that rel=nofollow, meta robots or X-Robots-Tag ask not to follow.
+	IgnoreNoFollow bool
 
 	// Mode is how requests are driven.
 	Mode limiter.Mode
@@ -37,6 +53,9 @@ type Options struct {
 
 	// Timeout bounds one whole exchange, from connecting to the last byte; 0 is unlimited.
 	Timeout time.Duration
+	// MinSpeed fails an answer of which fewer bytes a second arrive, over any 10 s from its first byte on; 0 waits for
+	// the Timeout.
+	MinSpeed float64
 	// MaxBody is the most bytes of one decoded body; a longer one fails the page. 0 is unlimited.
 	MaxBody int64
 	// Retries is how often a request is tried again after a connection error, 429 or 5xx.
@@ -47,6 +66,9 @@ type Options struct {
 	UserAgent string
 	// Header is sent with each request, but Authorization and Cookie only to the seeds' hosts.
 	Header http.Header
+	// CookieJar is a file of cookies in Netscape's format, as curl has it: read if it exists, and replaced at the end of
+	// the run. Empty means that cookies are neither taken nor sent.
+	CookieJar string
 	// IgnoreRobots fetches what robots.txt forbids.
 	IgnoreRobots bool
 	// MaxCrawlDelay is the longest Crawl-delay that is waited for; a host that asks for more is skipped. 0 means 60 s.

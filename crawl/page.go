@@ -48,6 +48,9 @@ func (c *crawler) finish(it *item, rec *record, r *response) error {
 		}
 		return c.fail(rec, err)
 	}
+	if r.hash != "" && rec.Bytes > 0 && r.status/100 == 2 {
+		rec.DuplicateOf = c.bodies.duplicateOf(r.hash, rec.URL)
+	}
 	c.counter.ItemDone()
 	return c.output.write(rec)
 }
@@ -95,6 +98,9 @@ func (c *crawler) scanPage(it *item, r *response, rec *record) []URL {
 			base = u
 		}
 	}
+	if page.Cut {
+		c.log.Warn(fmt.Sprintf("the page has more than %d links: the others are left out", maxLinks), "item", it.url.String())
+	}
 	noFollow := page.NoFollow || robotsTagNoFollow(r.header, c.token)
 	deeper := it.depth < c.o.Depth
 	var follow []URL
@@ -105,11 +111,12 @@ func (c *crawler) scanPage(it *item, r *response, rec *record) []URL {
 		if err != nil {
 			continue
 		}
+		u = c.canonical(u)
 		done, listed := followed[u.String()]
 		if !listed {
 			rec.Links = append(rec.Links, u.String())
 		}
-		if !done && deeper && !noFollow && !link.NoFollow && c.follows(u) {
+		if !done && deeper && (c.o.IgnoreNoFollow || !noFollow && !link.NoFollow) && c.follows(u) {
 			follow = append(follow, u)
 			done = true
 		}

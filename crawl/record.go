@@ -18,8 +18,10 @@ type record struct {
 	ContentType string              `json:"content_type"`
 	Bytes       int64               `json:"bytes"` // of the decoded body
 	Title       string              `json:"title"`
-	Links       []string            `json:"links"`  // absolute, in document order, each once
-	SHA256      string              `json:"sha256"` // of the decoded body; empty if it did not come whole
+	Links       []string            `json:"links"`                  // absolute, in document order, each once
+	SHA256      string              `json:"sha256"`                 // of the decoded body; empty if it did not come whole
+	DuplicateOf string              `json:"duplicate_of,omitempty"` // the url of the record that had this body first
+	LastMod     string              `json:"lastmod,omitempty"`      // as a sitemap says it
 	FetchedAt   time.Time           `json:"fetched_at"`
 	Timing      timing              `json:"timing_ms"`
 	Selected    map[string][]string `json:"selected"`

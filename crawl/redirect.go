@@ -29,6 +29,7 @@ func (r *response) location(base URL) (URL, bool) {
 // redirect moves an item to where its response points, into the queue of that host. All checks apply to the target as
 // to a link's.
 func (c *crawler) redirect(it *item, r *response, to URL) error {
+	to = c.redirectTarget(it.url, to)
 	rec := c.record(it, r)
 	it.fallback = false // https has answered
 	if it.redirects >= maxRedirects {
@@ -41,7 +42,7 @@ func (c *crawler) redirect(it *item, r *response, to URL) error {
 		c.scope[c.o.Scope.key(to.Host())] = true
 		c.mu.Unlock()
 	}
-	if !c.follows(to) {
+	if !c.follows(to) && (!it.seed || !c.mayFollow(to)) {
 		// The record says where it would have gone.
 		rec.Links = []string{to.String()}
 		if addr, err := netip.ParseAddr(to.Host()); err == nil {

@@ -14,8 +14,12 @@ type robotsFile struct {
 	verdict atomic.Pointer[robotsVerdict]
 }
 
+// robotsLifetime is how long a robots.txt counts (RFC 9309, section 2.4).
+const robotsLifetime = 24 * time.Hour
+
 // robotsVerdict is what came of fetching a robots.txt.
 type robotsVerdict struct {
+	at    time.Time
 	rules *robotsRules // nil allows everything
 	err   error        // why nothing may be fetched: it could not be reached
 	skip  bool         // nothing is fetched, because the host asks for too long a delay
