@@ -51,6 +51,8 @@ type crawler struct {
 	delays map[string]time.Duration // by host, where robots.txt asks for one
 	pages  map[string]int           // admitted, by host
 
+	sitemaps int // queued; guarded by mu
+
 	startErr error // why the only item of the run could not start
 }
 
@@ -251,6 +253,10 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 		c.robotsAnswer(it, r)
 		return nil
 	}
+	if it.sitemap > 0 {
+		c.sitemapAnswer(it, r)
+		return nil
+	}
 	if r.status == 0 && it.fallback && mayFallBack(r.err) {
 		return c.fallBack(it)
 	}
@@ -313,7 +319,9 @@ func (r *response) failure() error {
 func (c *crawler) admit(it *item) {
 	// Not under mu: going through a long robots.txt for one host must not keep all others waiting.
 	if file := c.robotsOf(it.url); file != nil && file.disallows(it.url) {
-		if c.frontier.skip(it.url) {
+		if it.sitemap > 0 {
+			c.log.Info("robots.txt forbids the sitemap", "item", it.url.String())
+		} else if c.frontier.skip(it.url) {
 			c.counter.Grow(1, 0)
 			c.counter.ItemSkipped()
 		}
@@ -321,14 +329,16 @@ func (c *crawler) admit(it *item) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.spent(it.url.Host()) {
+	if it.sitemap == 0 && c.spent(it.url.Host()) || it.sitemap > 0 && !c.moreSitemaps() {
 		return
 	}
 	file, robots := c.robotsFor(it)
 	if !c.frontier.add(it, robots) {
 		return
 	}
-	c.pages[it.url.Host()]++
+	if it.sitemap == 0 {
+		c.pages[it.url.Host()]++
+	}
 	if robots != nil {
 		c.files[file.origin] = file
 	}

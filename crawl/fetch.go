@@ -66,7 +66,9 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 		r.status, r.header = resp.StatusCode, resp.Header
 		r.contentType = resp.Header.Get("Content-Type")
 		c.takeCookies(it.url, resp.Header)
-		if c.wantsBody(it, r) {
+		if it.sitemap > 0 && r.status/100 == 2 {
+			r.err = c.readSitemap(ctx, it, resp)
+		} else if c.wantsBody(it, r) {
 			r.err = r.readBody(resp, limit, cut, c.counter.AddBytes)
 		}
 		// The error of closing a connection that was read from changes nothing.
@@ -81,7 +83,7 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 
 // wantsBody says whether an answer's body is worth its download.
 func (c *crawler) wantsBody(it *item, r *response) bool {
-	if c.o.ContentType == nil || it.robots != nil || r.contentType == "" {
+	if c.o.ContentType == nil || it.robots != nil || it.sitemap > 0 || r.contentType == "" {
 		return true
 	}
 	media, _, _ := strings.Cut(r.contentType, ";")

@@ -24,7 +24,9 @@ type item struct {
 	attempts  int       // tries of the present URL that failed
 	notBefore time.Time // the next try, after a failed one
 
-	robots *robotsFile // the file that is fetched; nil for a page
+	robots  *robotsFile // the file that is fetched; nil for a page
+	sitemap int         // 0 for a page, else how deep in indexes the sitemap lies that is fetched, from 1
+	lastMod string      // what a sitemap says of the page
 
 	claimed bool // it was handed out with a claim on its host
 	started bool // since then, its request was written
@@ -71,11 +73,14 @@ func newFrontier(hosts *limiter.Hosts, maxPages int, counter *progress.Counter) 
 func (f *frontier) add(it, robots *item) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.maxPages > 0 && f.admitted >= f.maxPages || !f.see(it.url) {
+	page := it.sitemap == 0
+	if page && f.maxPages > 0 && f.admitted >= f.maxPages || !f.see(it.seenAs(it.url)) {
 		return false
 	}
-	f.admitted++
-	f.counter.Grow(1, 0)
+	if page {
+		f.admitted++
+		f.counter.Grow(1, 0)
+	}
 	f.pushGated(it, robots)
 	return true
 }
@@ -84,7 +89,7 @@ func (f *frontier) add(it, robots *item) bool {
 func (f *frontier) skip(u URL) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.see(u)
+	return f.see(u.String())
 }
 
 // openGate lets the pages of a host go that waited for one robots.txt.
@@ -134,13 +139,22 @@ func (f *frontier) retry(it *item, notBefore time.Time) {
 	f.release(it)
 }
 
+// postpone gives an item back, not fetched, to go behind the fetch of a robots.txt.
+func (f *frontier) postpone(it, robots *item) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	next := *it
+	f.pushGated(&next, robots)
+	f.release(it)
+}
+
 // move gives an item back that a redirect sent to another URL, where it waits in that host's queue; robots is as for
 // add. It is false, and the item stays handed out, if the URL has been seen.
 func (f *frontier) move(it *item, to URL, robots *item) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	// A robots.txt may be a redirect's target and a page as well: the one does not stand for the other.
-	if it.robots == nil && !f.see(to) {
+	if it.robots == nil && !f.see(it.seenAs(to)) {
 		return false
 	}
 	f.pushGated(it.at(to), robots)
@@ -248,9 +262,18 @@ func (f *frontier) wait(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// see notes a URL and says whether it is new. It requires that mu is held.
-func (f *frontier) see(u URL) bool {
-	h := maphash.String(f.seed, u.String())
+// seenAs returns what the seen-set knows an item by: a sitemap may be a page as well, and the one does not stand for the
+// other.
+func (it *item) seenAs(u URL) string {
+	if it.sitemap > 0 {
+		return "sitemap " + u.String()
+	}
+	return u.String()
+}
+
+// see notes what an item is known by and says whether it is new. It requires that mu is held.
+func (f *frontier) see(key string) bool {
+	h := maphash.String(f.seed, key)
 	if _, ok := f.seen[h]; ok {
 		return false
 	}

@@ -18,6 +18,9 @@ import (
 type Options struct {
 	// Seeds are the URLs to start from. A missing scheme means https, then http.
 	Seeds []string
+	// Sitemaps makes the URLs of the sitemaps of the seeds' origins seeds too, where the scope allows it: of those that
+	// robots.txt names, or else of /sitemap.xml, and of a seed that is a sitemap.
+	Sitemaps bool
 	// Depth is how many links away from a seed pages are fetched; 0 means the seeds only.
 	Depth int
 	// MaxPages bounds how many URLs are admitted; 0 is unlimited.

@@ -21,6 +21,9 @@ func (c *crawler) page(ctx context.Context, it *item, r *response) error {
 		links = c.scanPage(it, r, rec)
 	}
 	err := c.finish(it, rec, r)
+	if r.err == nil {
+		c.seedSitemap(ctx, it, r)
+	}
 	for _, u := range links {
 		if ctx.Err() != nil {
 			break // a page may have a million links, and a robots.txt as many rules
@@ -36,7 +39,7 @@ func (c *crawler) record(it *item, r *response) *record {
 	return &record{
 		URL: it.first, FinalURL: it.url.String(), Status: r.status, Depth: it.depth, Referrer: it.referrer,
 		ContentType: r.contentType, Bytes: int64(len(r.body)), SHA256: r.hash,
-		FetchedAt: r.at, Timing: r.timing,
+		FetchedAt: r.at, Timing: r.timing, LastMod: it.lastMod,
 	}
 }
 
