@@ -51,6 +51,9 @@ type Options struct {
 	Rate float64
 	// PerHost is the most requests in flight on one host; 0 is unlimited.
 	PerHost int
+	// PerIP holds Rate and a number of requests in flight for each address too, for all hosts together that have it. 0
+	// does not.
+	PerIP int
 	// GlobalRate limits request starts over all hosts; nil is unlimited.
 	GlobalRate *limiter.Rate
 

@@ -266,7 +266,9 @@ func TestSitemaps(t *testing.T) {
 		}, nil, []string{a + "/ 200", a + "/1 404", a + "/2 404"}},
 		{"an index, gzip, text, redirects", func() pages {
 			return pages{"/sitemap.xml": indexOf(a+"/s1.gz", a+"/s2.txt", a+"/s3", a+"/gone"),
-				"/s1.gz":  func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, zipped(urlset+"<url><loc>/1</loc></url>")) },
+				"/s1.gz": func(w http.ResponseWriter, _ *http.Request) {
+					_, _ = io.WriteString(w, zipped(urlset+"<url><loc>/1</loc></url>"))
+				},
 				"/s2.txt": htmlPage(a + "/2\n"), "/s3": redirect("/s4"), "/s4": withHeader("Content-Encoding", "br", htmlPage(encoded(urlset+"<url><loc>/4</loc></url>", "br")))}
 		}, nil, []string{a + "/ 200", a + "/1 404", a + "/2 404", a + "/4 404"}},
 		{"indexes in indexes end", func() pages {
