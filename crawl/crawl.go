@@ -70,6 +70,12 @@ func Run(ctx context.Context, o Options) (Report, error) {
 func (c *crawler) run(ctx context.Context, seeds []*item) (Report, error) {
 	defer c.client.Close()
 	c.deadline = time.Now().Add(c.o.MaxTime)
+	if c.o.PerIP > 0 {
+		lookups, cancel := context.WithCancel(ctx)
+		defer c.frontier.waitForLookups()
+		defer cancel()
+		c.frontier.addresses = newAddresses(c.o.Rate, c.o.PerIP, func(it *item) string { return c.addressOf(lookups, it) })
+	}
 	for _, seed := range seeds {
 		c.admit(seed)
 	}

@@ -28,8 +28,9 @@ type item struct {
 	sitemap int         // 0 for a page, else how deep in indexes the sitemap lies that is fetched, from 1
 	lastMod string      // what a sitemap says of the page
 
-	claimed bool // it was handed out with a claim on its host
-	started bool // since then, its request was written
+	address string // that it claimed, where addresses have a pace
+	claimed bool   // it was handed out with a claim on its host
+	started bool   // since then, its request was written
 }
 
 // frontier holds what is to be fetched, in memory. It alone waits for hosts: an item that it hands out may start now.
@@ -40,11 +41,12 @@ type item struct {
 //
 // The seen-set keeps 64 bits a URL: among ten million URLs the chance that any one is missed is below 3 in a million.
 type frontier struct {
-	hosts    *limiter.Hosts
-	maxPages int
-	counter  *progress.Counter
-	seed     maphash.Seed
-	wake     chan struct{} // something changed for the one who waits in next
+	hosts     *limiter.Hosts
+	addresses *addresses // nil if they have no pace
+	maxPages  int
+	counter   *progress.Counter
+	seed      maphash.Seed
+	wake      chan struct{} // something changed for the one who waits in next
 
 	observe func(it *item, at time.Time) // told of each start, if not nil
 
@@ -116,6 +118,7 @@ func (f *frontier) started(it *item) {
 	it.started = true
 	now := time.Now()
 	f.hosts.Started(it.url.Host(), now)
+	f.addressStarted(it, now)
 	if f.observe != nil {
 		f.observe(it, now)
 	}
@@ -206,13 +209,18 @@ func (f *frontier) take(now time.Time) (it *item, at time.Time, err error) {
 		q := heap.Pop(&f.ready).(*hostQueue)
 		due, ok := q.due(now)
 		if !ok {
+			f.passTurn(q)
 			continue // gated: openGate schedules it again
 		}
 		if !due.After(now) {
 			if it = q.first(now); it.robots == nil && f.refused[it.url.Origin()] {
+				f.passTurn(q)
 				return f.handOut(q, now, false), now, nil
 			}
-			if due, ok = f.hosts.Claim(q.key, now); ok {
+			if !f.located(q, now) {
+				continue
+			}
+			if due, ok = f.claim(q, now); ok {
 				return f.handOut(q, now, true), now, nil
 			}
 			if due.IsZero() {
@@ -223,6 +231,7 @@ func (f *frontier) take(now time.Time) (it *item, at time.Time, err error) {
 			continue
 		}
 		f.enter(q, due, false)
+		f.passTurn(q)
 	}
 	if len(f.ready) > 0 {
 		return nil, f.ready[0].at, nil
@@ -236,7 +245,7 @@ func (f *frontier) take(now time.Time) (it *item, at time.Time, err error) {
 // handOut takes a host's first item out of its queue. It requires that mu is held.
 func (f *frontier) handOut(q *hostQueue, now time.Time, claimed bool) *item {
 	it := q.pop(now)
-	it.claimed, it.started = claimed, false
+	it.claimed, it.started, it.address = claimed, false, q.address
 	q.busy++
 	f.queued--
 	f.busy++
@@ -313,6 +322,7 @@ func (f *frontier) release(it *item) {
 	q := f.queues[it.url.Host()]
 	if it.claimed {
 		f.hosts.Release(q.key, it.started)
+		f.releaseAddress(it)
 	}
 	q.busy--
 	f.busy--

@@ -72,6 +72,28 @@ func (c *crawler) lookup(ctx context.Context, host string, port uint16) ([]netip
 	return addrs, nil
 }
 
+// addressOf returns what an item's host shares its pace with, for --per-ip: the first of its addresses, which is the one
+// that is connected to unless that fails. A host without an address, or one that a proxy resolves, is its own.
+func (c *crawler) addressOf(ctx context.Context, it *item) string {
+	host := it.url.Host()
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().String()
+	}
+	if c.o.Proxy != nil {
+		return host
+	}
+	if c.o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.o.Timeout)
+		defer cancel()
+	}
+	addrs, err := c.lookup(ctx, host, it.url.Port())
+	if err != nil || len(addrs) == 0 {
+		return host
+	}
+	return addrs[0].Addr().Unmap().String()
+}
+
 // control refuses to connect to a private address for a host that only links speak of.
 func (c *crawler) control(host string, addr netip.AddrPort, proxy bool) error {
 	if proxy || c.o.AllowPrivate || c.trusted[host] || !isPrivate(addr.Addr()) {
