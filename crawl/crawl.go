@@ -324,7 +324,7 @@ func (r *response) failure() error {
 // admit queues a page, if it is new and allowed, after the robots.txt of its origin.
 func (c *crawler) admit(it *item) {
 	// Not under mu: going through a long robots.txt for one host must not keep all others waiting.
-	if file := c.robotsOf(it.url); file != nil && file.disallows(it.url) {
+	if file := c.robotsOf(it.url); file != nil && !c.stale(file) && file.disallows(it.url) {
 		if it.sitemap > 0 {
 			c.log.Info("robots.txt forbids the sitemap", "item", it.url.String())
 		} else if c.frontier.skip(it.url) {

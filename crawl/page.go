@@ -1,7 +1,6 @@
 package crawl
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-
-	"github.com/PuerkitoBio/goquery"
 )
 
 // page closes an item with its record: scanned, written, its links queued, done, in this order.
@@ -126,23 +123,9 @@ func (c *crawler) scanPage(it *item, r *response, rec *record) []URL {
 		followed[u.String()] = done
 	}
 	if len(c.o.Select) > 0 {
-		rec.Selected = c.selected(text)
+		rec.Selected = c.selected(it, text)
 	}
 	return follow
-}
-
-// selected returns what the user's selectors find in a page.
-func (c *crawler) selected(text []byte) map[string][]string {
-	found := map[string][]string{}
-	// The parser's only errors are those of its reader.
-	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(text))
-	if err != nil {
-		return found
-	}
-	for _, s := range c.o.Select {
-		found[s.Name] = s.apply(doc)
-	}
-	return found
 }
 
 // robotsTagNoFollow says whether an X-Robots-Tag header forbids to follow links; a value may be for one agent only, as

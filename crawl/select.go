@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -43,5 +44,37 @@ func (s Selector) apply(doc *goquery.Document) []string {
 			found = append(found, value)
 		}
 	})
+	return found
+}
+
+// A tree takes up to thirty times the memory of its document, so selectors see the beginning of a huge one only, and of
+// those that are large one at a time is parsed.
+const (
+	maxSelected   = 4 << 20
+	largeSelected = 256 << 10
+)
+
+var largeDocument = make(chan struct{}, 1)
+
+// selected returns what the user's selectors find in a page.
+func (c *crawler) selected(it *item, text []byte) map[string][]string {
+	found := map[string][]string{}
+	if len(text) > largeSelected {
+		largeDocument <- struct{}{}
+		defer func() { <-largeDocument }()
+	}
+	if len(text) > maxSelected {
+		c.log.Warn(fmt.Sprintf("--select sees the first %d MiB of the page", maxSelected>>20), "item", it.url.String())
+		text = text[:maxSelected]
+	}
+	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(text))
+	if err != nil {
+		// Nothing but elements that lie too deep in one another is refused.
+		c.log.Warn("nothing can be selected", "item", it.url.String(), "error", err)
+		return found
+	}
+	for _, s := range c.o.Select {
+		found[s.Name] = s.apply(doc)
+	}
 	return found
 }
