@@ -18,7 +18,7 @@ func (c *crawler) openJar() error {
 		return fmt.Errorf("cannot read the cookie jar: %w", err)
 	}
 	if bad > 0 {
-		c.log.Warn(fmt.Sprintf("%s: %d lines are no cookies in Netscape's format; they will be gone", c.o.CookieJar, bad))
+		c.log.Warn(fmt.Sprintf("%s: lines that are no cookies, and will be gone: %d", c.o.CookieJar, bad))
 	}
 	c.jar = jar
 	return nil

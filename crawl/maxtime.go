@@ -8,8 +8,6 @@ import (
 	"time"
 )
 
-var errMaxTime = errors.New("the run's time is over")
-
 // nextInTime is next while the run has time left. After that it hands out nothing and returns io.EOF; requests in flight
 // go on to their end.
 func (c *crawler) nextInTime(ctx context.Context) (*item, error) {
@@ -19,10 +17,10 @@ func (c *crawler) nextInTime(ctx context.Context) (*item, error) {
 	if !time.Now().Before(c.deadline) {
 		return nil, io.EOF
 	}
-	timed, cancel := context.WithDeadlineCause(ctx, c.deadline, errMaxTime)
+	timed, cancel := context.WithDeadline(ctx, c.deadline)
 	defer cancel()
 	it, err := c.next(timed)
-	if err == nil || err == io.EOF || ctx.Err() != nil || !errors.Is(err, errMaxTime) && !errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || err == io.EOF || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return it, err
 	}
 	if it != nil {
@@ -38,6 +36,6 @@ func (c *crawler) sayTimeIsOver() {
 	}
 	s := c.counter.Snapshot()
 	if left := s.ItemsTotal - s.Items - s.ItemsSkipped; left > 0 {
-		c.log.Warn(fmt.Sprintf("stopped by --max-time after %v: %d known URLs are left", c.o.MaxTime, left))
+		c.log.Warn(fmt.Sprintf("stopped by --max-time after %v; URLs that are known and not fetched: %d", c.o.MaxTime, left))
 	}
 }

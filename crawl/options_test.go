@@ -188,7 +188,7 @@ func TestMaxTime(t *testing.T) {
 			if err != nil || report.ItemsFailed != 0 || len(records) < 2 || len(records) > 20 || time.Since(start) > 3*time.Second {
 				t.Errorf("%d records, %d failed after %v: %v", len(records), report.ItemsFailed, time.Since(start), err)
 			}
-			if !strings.Contains(logged.String(), "stopped by --max-time after 200ms: ") {
+			if !strings.Contains(logged.String(), "stopped by --max-time after 200ms; ") {
 				t.Errorf("it says %s", logged.String())
 			}
 			if records[1].URL != "http://a.test/0" || records[1].Status != 200 {

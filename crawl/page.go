@@ -89,7 +89,11 @@ var scanners = sync.Pool{New: func() any { return new(scanner) }}
 func (c *crawler) scanPage(it *item, r *response, rec *record) []URL {
 	text, charset := toUTF8(r.body, r.contentType)
 	s := scanners.Get().(*scanner)
-	defer scanners.Put(s)
+	defer func() {
+		if cap(s.text) <= maxPooled {
+			scanners.Put(s)
+		}
+	}()
 	page := s.scan(text, scanOptions{Charset: charset})
 	rec.Title = page.Title
 	base := it.url

@@ -58,7 +58,11 @@ func (rw *recordWriter) write(r *record) error {
 		r.Selected = map[string][]string{}
 	}
 	buf := recordBuffers.Get().(*bytes.Buffer)
-	defer recordBuffers.Put(buf)
+	defer func() {
+		if buf.Cap() <= maxPooled {
+			recordBuffers.Put(buf)
+		}
+	}()
 	buf.Reset()
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)

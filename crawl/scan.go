@@ -267,7 +267,9 @@ func (s *scanner) add(kind LinkKind, value []byte, noFollow bool) {
 		s.page.Cut = true
 		return
 	}
-	value = trimSpace(value)
+	if value = trimSpace(value); len(value) > maxReference {
+		return // it is no URL that could be resolved
+	}
 	text := s.text
 	if s.encoding == nil {
 		text = append(text, value...)

@@ -47,11 +47,12 @@ func (s Selector) apply(doc *goquery.Document) []string {
 	return found
 }
 
-// A tree takes up to thirty times the memory of its document, so selectors see the beginning of a huge one only, and of
+// A tree takes up to fifty times the memory of its document, so selectors see the beginning of a huge one only, and of
 // those that are large one at a time is parsed.
 const (
-	maxSelected   = 4 << 20
-	largeSelected = 256 << 10
+	maxSelected     = 2 << 20 // bytes
+	maxSelectedTags = 150_000
+	largeSelected   = 256 << 10
 )
 
 var largeDocument = make(chan struct{}, 1)
@@ -63,9 +64,9 @@ func (c *crawler) selected(it *item, text []byte) map[string][]string {
 		largeDocument <- struct{}{}
 		defer func() { <-largeDocument }()
 	}
-	if len(text) > maxSelected {
-		c.log.Warn(fmt.Sprintf("--select sees the first %d MiB of the page", maxSelected>>20), "item", it.url.String())
-		text = text[:maxSelected]
+	if part := selectable(text); len(part) < len(text) {
+		c.log.Warn(fmt.Sprintf("--select sees the first %d bytes of %d", len(part), len(text)), "item", it.url.String())
+		text = part
 	}
 	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(text))
 	if err != nil {
@@ -77,4 +78,17 @@ func (c *crawler) selected(it *item, text []byte) map[string][]string {
 		found[s.Name] = s.apply(doc)
 	}
 	return found
+}
+
+// selectable returns as much of the beginning of a document as a tree is made of.
+func selectable(text []byte) []byte {
+	text = text[:min(len(text), maxSelected)]
+	if bytes.Count(text, []byte("<")) <= maxSelectedTags {
+		return text
+	}
+	end := 0
+	for range maxSelectedTags {
+		end += bytes.IndexByte(text[end:], '<') + 1
+	}
+	return text[:end-1]
 }

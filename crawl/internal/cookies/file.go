@@ -90,7 +90,8 @@ func parseLine(line string) (*cookie, bool) {
 	if len(fields) != 7 || !httpguts.ValidHeaderFieldValue(line) {
 		return nil, false
 	}
-	c := &cookie{value: trim(fields[6]), hostOnly: !strings.EqualFold(fields[1], "TRUE"), secure: strings.EqualFold(fields[3], "TRUE")}
+	c := &cookie{value: trim(fields[6])}
+	c.hostOnly, c.secure = !strings.EqualFold(fields[1], "TRUE"), strings.EqualFold(fields[3], "TRUE")
 	c.domain = strings.ToLower(strings.TrimPrefix(fields[0], "."))
 	c.path, c.name = fields[2], trim(fields[5])
 	c.hostOnly = c.hostOnly || isAddress(c.domain)
