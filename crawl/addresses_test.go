@@ -85,7 +85,7 @@ func TestSlowLookupHoldsUpNobody(t *testing.T) {
 // TestRandomAddresses lets hosts of few addresses do all that items can do. Every item must come to its end, and no
 // address may have more in flight than it may, or starts closer than its gap.
 func TestRandomAddresses(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 0))
 			gap := time.Duration(rnd.IntN(3)) * 100 * time.Millisecond
@@ -173,7 +173,7 @@ func TestRandomAddresses(t *testing.T) {
 
 // TestManyHostsOfOneAddress is about the cost of a start: it must not grow with the hosts that wait.
 func TestManyHostsOfOneAddress(t *testing.T) {
-	const hosts = 20_000
+	const hosts = 5_000
 	f := withAddresses(testFrontier(0, 1, 0), 0, 1, 0)
 	for i := range hosts {
 		f.add(pageItem(t, fmt.Sprintf("http://a%d/", i)), nil)

@@ -137,7 +137,7 @@ func TestCodingsWithoutAResult(t *testing.T) {
 	}
 }
 
-// TestBombs decodes what would be 1 GiB, many times at once, and a zstd frame that asks for a window of 1 GiB.
+// TestBombs decodes what would be far more than it may be, many times at once, and a zstd frame that asks for a window of 1 GiB.
 func TestBombs(t *testing.T) {
 	piece := strings.Repeat("\x00", 1<<20)
 	pages := map[string]http.HandlerFunc{"/window": withHeader("Content-Encoding", "zstd",
@@ -146,7 +146,7 @@ func TestBombs(t *testing.T) {
 		// A stream of streams is as good as one for gzip only, so each is written at once, a piece at a time.
 		var b bytes.Buffer
 		w := encoders[names[0]](&b)
-		for range 256 {
+		for range 24 {
 			_, _ = io.WriteString(w, piece)
 		}
 		_ = w.Close()

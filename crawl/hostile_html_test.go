@@ -11,10 +11,10 @@ import (
 	"pace/limiter"
 )
 
-// hostileHTML is documents of about 8 MiB, each of which would take far more time or memory from a scanner or a parser
+// hostileHTML is documents of about 4 MiB, each of which would take far more time or memory from a scanner or a parser
 // without bounds.
 func hostileHTML() map[string]http.HandlerFunc {
-	const size = 8 << 20
+	const size = 4 << 20
 	page := func(write func(b *bufio.Writer)) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")

@@ -37,13 +37,18 @@ type sitemapEntry struct {
 // and without complaint: what encoding/xml accepts is read to the same effect. The error is the reader's, found's,
 // errSitemapSize or errSitemapURLs; what came before it has been told.
 func parseSitemap(r io.Reader, found func(sitemapEntry) error) error {
-	in := bufio.NewReaderSize(&cutReader{r: r, left: maxSitemap}, 32<<10)
+	return parseSitemapUpTo(maxSitemap, r, found)
+}
+
+// parseSitemapUpTo is parseSitemap for sitemaps of so many bytes at most.
+func parseSitemapUpTo(size int64, r io.Reader, found func(sitemapEntry) error) error {
+	in := bufio.NewReaderSize(&cutReader{r: r, left: size}, 32<<10)
 	if magic, err := in.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
 		zr, err := gzip.NewReader(in)
 		if err != nil {
 			return err
 		}
-		in = bufio.NewReaderSize(&cutReader{r: zr, left: maxSitemap}, 32<<10)
+		in = bufio.NewReaderSize(&cutReader{r: zr, left: size}, 32<<10)
 	}
 	// A byte order mark may say UTF-16. Without one it is UTF-8, as the protocol has it.
 	text := bufio.NewReaderSize(transform.NewReader(in, unicode.BOMOverride(encoding.Nop.NewDecoder())), 32<<10)

@@ -95,6 +95,7 @@ func repeated(begin, text string, n int) io.Reader {
 
 func TestSitemapBounds(t *testing.T) {
 	entry := "<url><loc>http://a/1</loc></url>"
+	const size = 8 << 20 // far below what a sitemap may have, for the race detector's sake
 	for _, c := range []struct {
 		name string
 		r    io.Reader
@@ -104,17 +105,17 @@ func TestSitemapBounds(t *testing.T) {
 		{"as many as may be", repeated(urlset, entry, maxSitemapURLs), maxSitemapURLs, nil},
 		{"more", repeated(urlset, entry, maxSitemapURLs+1000), maxSitemapURLs, errSitemapURLs},
 		{"more lines", repeated("", "http://a/1\n", maxSitemapURLs+1000), maxSitemapURLs, errSitemapURLs},
-		{"large", repeated(urlset+entry, strings.Repeat("x", 1000), 60_000), 1, errSitemapSize},
-		{"a large comment", repeated(urlset+entry+"<!--", strings.Repeat("x", 1000), 60_000), 1, errSitemapSize},
-		{"a large name", repeated(urlset+entry+"<", strings.Repeat("x", 1000), 60_000), 1, errSitemapSize},
-		{"a large value", repeated(urlset+entry+"<a b='", strings.Repeat("x", 1000), 60_000), 1, errSitemapSize},
-		{"deep", repeated(urlset+entry, "<a>", 10_000_000), 1, nil},
-		{"a bomb", strings.NewReader(zipped(urlset + entry + strings.Repeat(" ", 60_000_000))), 1, errSitemapSize},
+		{"large", repeated(urlset+entry, strings.Repeat("x", 1000), 10_000), 1, errSitemapSize},
+		{"a large comment", repeated(urlset+entry+"<!--", strings.Repeat("x", 1000), 10_000), 1, errSitemapSize},
+		{"a large name", repeated(urlset+entry+"<", strings.Repeat("x", 1000), 10_000), 1, errSitemapSize},
+		{"a large value", repeated(urlset+entry+"<a b='", strings.Repeat("x", 1000), 10_000), 1, errSitemapSize},
+		{"deep", repeated(urlset+entry, "<a>", 1_000_000), 1, nil},
+		{"a bomb", strings.NewReader(zipped(urlset + entry + strings.Repeat(" ", 10_000_000))), 1, errSitemapSize},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := 0
 			grown := peakHeap(func() {
-				err := parseSitemap(c.r, func(sitemapEntry) error { n++; return nil })
+				err := parseSitemapUpTo(size, c.r, func(sitemapEntry) error { n++; return nil })
 				if n != c.want || !errors.Is(err, c.err) {
 					t.Errorf("%d entries: %v; want %d, %v", n, err, c.want, c.err)
 				}
