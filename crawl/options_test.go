@@ -30,6 +30,13 @@ func patterns(texts ...string) (compiled []*regexp.Regexp) {
 	return compiled
 }
 
+// asked returns how many requests for "host/path" came.
+func (w *world) asked(place string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hits[place]
+}
+
 // TestChoiceOfPages has the options that say which pages are fetched.
 func TestChoiceOfPages(t *testing.T) {
 	const a = "http://a.test"
@@ -84,8 +91,8 @@ func TestChoiceOfPages(t *testing.T) {
 				if d := cmp.Diff(c.want, outcomeOf(records, report).lines); d != "" || err != nil {
 					t.Errorf("%v (-want +got):\n%s", err, d)
 				}
-				if w.hits["a.test/c"] > 1 {
-					t.Errorf("the canonical page was fetched %d times", w.hits["a.test/c"])
+				if n := w.asked("a.test/c"); n > 1 {
+					t.Errorf("the canonical page was fetched %d times", n)
 				}
 			})
 		})
@@ -239,9 +246,13 @@ func TestCookies(t *testing.T) {
 		if err != nil || !strings.Contains(string(text), "a.test\tFALSE\t/\tFALSE\t0\tmoved\t1\n") || strings.Contains(string(text), "evil") {
 			t.Errorf("%v: %s", err, text)
 		}
+		mu.Lock()
 		clear(sent)
-		o := w.options(m, "http://a.test/home", "http://a.test/next")
-		if _, _, err := crawl(t, o); err != nil || sent["a.test/next"] != "" {
+		mu.Unlock()
+		_, _, err = crawl(t, w.options(m, "http://a.test/home", "http://a.test/next"))
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil || sent["a.test/next"] != "" {
 			t.Errorf("without a jar %q is sent: %v", sent["a.test/next"], err)
 		}
 	})
@@ -373,8 +384,8 @@ func TestRobotsAreAskedForAgain(t *testing.T) {
 				for _, r := range readRecords(t, []byte(out.String())) {
 					got = append(got, fmt.Sprint(strings.TrimPrefix(r.URL, "http://a.test"), " ", r.Status))
 				}
-				if d := cmp.Diff(c.want, got); d != "" || w.hits["a.test/robots.txt"] < 2 {
-					t.Errorf("robots.txt was asked for %d times (-want +got):\n%s", w.hits["a.test/robots.txt"], d)
+				if d := cmp.Diff(c.want, got); d != "" || w.asked("a.test/robots.txt") < 2 {
+					t.Errorf("robots.txt was asked for %d times (-want +got):\n%s", w.asked("a.test/robots.txt"), d)
 				}
 			})
 		})
