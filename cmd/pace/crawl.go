@@ -71,7 +71,7 @@ pace, which holds over all workers, retries and redirects; robots.txt is obeyed.
 
 Examples:
   pace crawl --depth 2 --output pages.jsonl https://example.org/
-  pace crawl --sitemaps --include '/docs/' --exclude '[.]pdf$' https://example.org/
+  pace crawl --sitemaps --include /docs/ https://example.org/
   pace crawl --depth 0 --select title=h1 --select image=img@src URL | jq .
   pace crawl --rate 10/s --resolve www.test:80:127.0.0.1 http://www.test/`,
 		Flags: f.flags(),
