@@ -17,8 +17,9 @@ type addresses struct {
 	pace   *limiter.Hosts
 	find   func(it *item) string // may take long
 	lines  map[string]*addressLine
-	asking int        // lookups that run
-	later  []locating // those that wait for one of them to end
+	claims map[*item]string // the addresses of those in flight
+	asking int              // lookups that run
+	later  []locating       // those that wait for one of them to end
 	wg     sync.WaitGroup
 }
 
@@ -41,7 +42,10 @@ type standing struct {
 const maxLookups = 32
 
 func newAddresses(perSecond float64, atOnce int, find func(it *item) string) *addresses {
-	return &addresses{pace: limiter.NewHosts(perSecond, atOnce), find: find, lines: map[string]*addressLine{}}
+	return &addresses{
+		pace: limiter.NewHosts(perSecond, atOnce), find: find,
+		lines: map[string]*addressLine{}, claims: map[*item]string{},
+	}
 }
 
 // located says whether the address of a host is known, and has it looked up if it is not. The host is blocked then.
@@ -165,19 +169,29 @@ func (f *frontier) callScout(address string) {
 	f.unblock(l.scout)
 }
 
+// claimedAddress notes which address an item claimed that is handed out.
+func (f *frontier) claimedAddress(it *item, q *hostQueue) {
+	if f.addresses != nil && it.claimed {
+		f.addresses.claims[it] = q.address
+	}
+}
+
 // addressStarted says that the request of an item has been written.
 func (f *frontier) addressStarted(it *item, now time.Time) {
 	if f.addresses != nil {
-		f.addresses.pace.Started(it.address, now)
-		f.callScout(it.address)
+		address := f.addresses.claims[it]
+		f.addresses.pace.Started(address, now)
+		f.callScout(address)
 	}
 }
 
 // releaseAddress ends an item's claim on its address.
 func (f *frontier) releaseAddress(it *item) {
 	if f.addresses != nil {
-		f.addresses.pace.Release(it.address, it.started)
-		f.callScout(it.address)
+		address := f.addresses.claims[it]
+		delete(f.addresses.claims, it)
+		f.addresses.pace.Release(address, it.started)
+		f.callScout(address)
 	}
 }
 

@@ -52,6 +52,7 @@ type crawler struct {
 	pages  map[string]int           // admitted, by host
 
 	sitemaps int // queued; guarded by mu
+	admitted int // pages of all hosts; guarded by mu
 
 	startErr error // why the only item of the run could not start
 }
@@ -324,7 +325,7 @@ func (r *response) failure() error {
 // admit queues a page, if it is new and allowed, after the robots.txt of its origin.
 func (c *crawler) admit(it *item) {
 	// Not under mu: going through a long robots.txt for one host must not keep all others waiting.
-	if file := c.robotsOf(it.url); file != nil && !c.stale(file) && file.disallows(it.url) {
+	if file := c.robotsOf(it.url); file != nil && file.disallows(it.url) && !c.stale(file) {
 		if it.sitemap > 0 {
 			c.log.Info("robots.txt forbids the sitemap", "item", it.url.String())
 		} else if c.frontier.skip(it.url) {
@@ -344,6 +345,7 @@ func (c *crawler) admit(it *item) {
 	}
 	if it.sitemap == 0 {
 		c.pages[it.url.Host()]++
+		c.admitted++
 	}
 	if robots != nil {
 		c.files[file.origin] = file
@@ -353,8 +355,8 @@ func (c *crawler) admit(it *item) {
 // spent says whether a host has had its number of pages. It requires that mu is held.
 func (c *crawler) spent(host string) bool {
 	most := c.o.MaxPagesPerHost
-	if most <= 0 || c.pages[host] < most {
-		return false
+	if most <= 0 || c.admitted < most || c.pages[host] < most {
+		return false // most runs have not so many pages on all hosts together, which is quick to see
 	}
 	if c.pages[host] == most {
 		c.pages[host]++ // to say it once

@@ -19,18 +19,17 @@ type item struct {
 	referrer  string // the page that linked here; empty for a seed
 	depth     int    // links away from a seed
 	seed      bool
-	fallback  bool // a seed whose user gave no scheme: http follows if https does not answer
+	sitemap   uint8 // 0 for a page, else how deep in indexes the sitemap lies that is fetched, from 1
+	fallback  bool  // a seed whose user gave no scheme: http follows if https does not answer
 	redirects int
 	attempts  int       // tries of the present URL that failed
 	notBefore time.Time // the next try, after a failed one
 
 	robots  *robotsFile // the file that is fetched; nil for a page
-	sitemap int         // 0 for a page, else how deep in indexes the sitemap lies that is fetched, from 1
 	lastMod string      // what a sitemap says of the page
 
-	address string // that it claimed, where addresses have a pace
-	claimed bool   // it was handed out with a claim on its host
-	started bool   // since then, its request was written
+	claimed bool // it was handed out with a claim on its host
+	started bool // since then, its request was written
 }
 
 // frontier holds what is to be fetched, in memory. It alone waits for hosts: an item that it hands out may start now.
@@ -245,7 +244,8 @@ func (f *frontier) take(now time.Time) (it *item, at time.Time, err error) {
 // handOut takes a host's first item out of its queue. It requires that mu is held.
 func (f *frontier) handOut(q *hostQueue, now time.Time, claimed bool) *item {
 	it := q.pop(now)
-	it.claimed, it.started, it.address = claimed, false, q.address
+	it.claimed, it.started = claimed, false
+	f.claimedAddress(it, q)
 	q.busy++
 	f.queued--
 	f.busy++

@@ -37,7 +37,7 @@ func (c *crawler) seekSitemaps(it *item, named []string) {
 
 // queueSitemap queues a sitemap as it does pages, behind what its host has to fetch already: a large one does not keep
 // the pages waiting.
-func (c *crawler) queueSitemap(u URL, level int, referrer string) {
+func (c *crawler) queueSitemap(u URL, level uint8, referrer string) {
 	if level > maxSitemapLevel {
 		c.log.Warn(fmt.Sprintf("the sitemap lies in more than %d others and is not read", maxSitemapLevel-1), "item", u.String())
 		return
