@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"pace/crawl/internal/cookies"
 	"pace/limiter"
 	"pace/limiter/exchange"
 	"pace/limiter/progress"
@@ -35,15 +36,23 @@ type crawler struct {
 	outputs  *outputs
 	ledger   *ledger
 	state    *state // nil if the crawl ends with the process
-	token    string // of the user agent, for robots.txt
+
+	token          string       // of the user agent, for robots.txt
+	jar            *cookies.Jar // nil for none
+	dns            *dnsCache
+	bodies         bodySet
+	deadline       time.Time // of starting requests, with MaxTime
+	robotsLifetime time.Duration
 
 	header, headerElsewhere http.Header     // for the seeds' hosts, for all others
 	seedHosts               map[string]bool // those that the user's secrets are for
 	trusted                 map[string]bool // hosts that may be private: those that the user named
 
-	mu    sync.Mutex             // taken with the frontier's held, so the frontier is not called under it
-	scope map[string]bool        // scope keys that links may lead to
-	files map[string]*robotsFile // by origin
+	mu          sync.Mutex             // taken with the frontier's held, so the frontier is not called under it
+	scope       map[string]bool        // scope keys that links may lead to
+	files       map[string]*robotsFile // by origin
+	seedOrigins map[string]bool        // whose sitemaps count
+	sitemaps    int                    // found
 
 	delaying sync.Mutex
 	delays   map[string]time.Duration // by host, where robots.txt asks for one
@@ -64,17 +73,28 @@ func Run(ctx context.Context, o Options) (Report, error) {
 // run crawls from the seeds on.
 func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	defer c.client.Close()
+	c.deadline = time.Now().Add(c.o.MaxTime)
+	if c.o.PerIP > 0 {
+		lookups, cancel := context.WithCancel(ctx)
+		defer c.frontier.waitForLookups()
+		defer cancel()
+		c.frontier.setAddresses(newAddresses(c.o.Rate, c.o.PerIP, func(it *item) string { return c.addressOf(lookups, it) }))
+	}
 	err := c.plant(seeds)
 	if c.state != nil && c.state.resumed && c.counter.Snapshot().ItemsTotal == 0 {
 		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}
 	if err == nil {
-		err = limiter.Each(ctx, c.o.Mode, c.workers(), c.next, c.do)
+		err = limiter.Each(ctx, c.o.Mode, c.workers(), c.nextInTime, c.do)
 	}
 	c.counter.SetTotalKnown()
+	cut := c.sayTimeIsOver()
 	// Without a state nothing could go on with what was cut short.
-	if closeErr := c.close(err == nil || c.state == nil); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
-		err = closeErr
+	finished := err == nil && !cut || c.state == nil
+	for _, end := range []error{c.close(finished), c.saveJar()} {
+		if end != nil && (err == nil || errors.Is(err, context.Canceled)) {
+			err = end
+		}
 	}
 	report := Report{
 		Backend: c.client.Backend(), Workers: c.workers(), Totals: c.counter.Totals(),
@@ -91,7 +111,8 @@ func newCrawler(o Options) (*crawler, *seeds, error) {
 	c := &crawler{
 		o: o, log: o.Log, counter: o.Progress,
 		seedHosts: map[string]bool{}, trusted: map[string]bool{}, scope: map[string]bool{},
-		files: map[string]*robotsFile{}, delays: map[string]time.Duration{},
+		files: map[string]*robotsFile{}, delays: map[string]time.Duration{}, seedOrigins: map[string]bool{},
+		dns: newDNSCache(), robotsLifetime: robotsLifetime,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -110,6 +131,9 @@ func newCrawler(o Options) (*crawler, *seeds, error) {
 	c.o.Requisites = c.o.Requisites || c.o.Mirror != ""
 	c.setHeaders()
 	seeds, err := c.parseSeeds()
+	if err == nil {
+		err = c.openJar()
+	}
 	if err != nil {
 		return c, nil, err
 	}
@@ -119,7 +143,7 @@ func newCrawler(o Options) (*crawler, *seeds, error) {
 	}
 	c.client = exchange.New(exchange.Options{
 		Mode: o.Mode, Timeout: o.Timeout, Proxy: o.Proxy, MaxIdlePerHost: c.workers(),
-		Lookup: c.lookup, Control: c.control,
+		Lookup: c.lookup, Control: c.control, MinSpeed: o.MinSpeed,
 	})
 	return c, seeds, nil
 }
@@ -144,7 +168,7 @@ func (c *crawler) setHeaders() {
 	for key, value := range map[string]string{
 		"User-Agent":      c.o.UserAgent,
 		"Accept":          "text/html,application/xhtml+xml,*/*;q=0.8",
-		"Accept-Encoding": "gzip",
+		"Accept-Encoding": acceptEncoding,
 	} {
 		if c.header.Get(key) == "" {
 			c.header.Set(key, value)
@@ -177,7 +201,9 @@ func (c *crawler) parseSeeds() (*seeds, error) {
 			s.bad[text] = err
 			continue
 		}
+		u = c.canonical(u)
 		c.known(knownHost{name: u.Host(), seed: true})
+		c.seedOrigins[u.Origin()] = true
 		s.items = append(s.items, &item{url: u, first: u.String(), seed: true, fallback: fallback})
 	}
 	if len(s.items) > 0 {
@@ -308,6 +334,9 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 		c.getInstead(it)
 		return nil
 	}
+	if it.sitemap > 0 {
+		return c.sitemapAnswer(it, r)
+	}
 	if r.status == 0 && it.fallback && mayFallBack(r.err) {
 		return c.fallBack(it)
 	}
@@ -328,6 +357,8 @@ func (c *crawler) tryAgain(it *item, r *response) bool {
 	switch {
 	case r.pushedBack():
 		pause = c.frontier.backOff(it, retryAfter(r.header, time.Now()))
+	case timedOut(r.err):
+		pause = c.frontier.backOff(it, 0) // it may have too much to do already
 	case exchange.Retryable(r.err) || r.status >= 500:
 		pause = backoff(it.attempts + 1)
 	default:
@@ -371,7 +402,7 @@ func statusError(status int) error {
 // found returns a page as the frontier takes it.
 func (c *crawler) found(it *item) foundPage {
 	file := c.robotsOf(it.url)
-	return foundPage{item: it, forbidden: file != nil && file.disallows(it.url)}
+	return foundPage{item: it, forbidden: file != nil && file.disallows(it.url) && !c.stale(file)}
 }
 
 // inScope says whether links may lead to a host.
@@ -383,7 +414,10 @@ func (c *crawler) inScope(host string) bool {
 }
 
 // follows says whether a link to a URL is one to follow.
-func (c *crawler) follows(u URL) bool { return c.inScope(u.Host()) && c.mayAsk(u) }
+func (c *crawler) follows(u URL) bool { return c.mayFollow(u) && c.wants(u) }
+
+// mayFollow is follows but for the user's patterns, which are not for seeds.
+func (c *crawler) mayFollow(u URL) bool { return c.inScope(u.Host()) && c.mayAsk(u) }
 
 // mayAsk says whether a URL that a page names may be asked for at all.
 func (c *crawler) mayAsk(u URL) bool {

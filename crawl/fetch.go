@@ -8,13 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 
 	"pace/limiter/exchange"
 )
@@ -63,10 +62,18 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 	resp, err := c.client.Do(c.requestOf(ctx, it), &trace)
 	if err != nil {
 		r.err = err
+		if e, ok := errors.AsType[*exchange.Error](err); ok && e.Op == "connect" {
+			c.dns.forget(it.url.Host())
+		}
 	} else {
 		r.status, r.header = resp.StatusCode, resp.Header
 		r.contentType = resp.Header.Get("Content-Type")
-		r.err = r.readBody(resp, limit, cut, c.counter.AddBytes)
+		c.takeCookies(it.url, resp.Header)
+		if it.sitemap > 0 && r.status/100 == 2 {
+			r.err = c.readSitemap(ctx, it, r, resp)
+		} else if c.wantsBody(it, r) {
+			r.err = r.readBody(resp, limit, cut, c.counter.AddBytes)
+		}
 		// The error of closing a connection that was read from changes nothing.
 		_ = resp.Body.Close()
 		r.endTape(&trace, c.o.Proxy != nil)
@@ -76,6 +83,15 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 		TTFB: milliseconds(trace.TTFB), Total: milliseconds(time.Since(r.at)),
 	}
 	return r
+}
+
+// wantsBody says whether an answer's body is worth its download.
+func (c *crawler) wantsBody(it *item, r *response) bool {
+	if c.o.ContentType == nil || it.robots != nil || it.sitemap > 0 || r.contentType == "" {
+		return true
+	}
+	media, _, _ := strings.Cut(r.contentType, ";")
+	return c.o.ContentType.MatchString(strings.ToLower(strings.TrimSpace(media)))
 }
 
 // milliseconds returns d in milliseconds, to the microsecond.
@@ -88,6 +104,7 @@ func (c *crawler) request(ctx context.Context, u URL) *http.Request {
 	if !c.seedHosts[u.Host()] {
 		header = c.headerElsewhere
 	}
+	header = c.withCookies(u, header)
 	target := &url.URL{Scheme: u.Scheme(), Host: u.Authority()}
 	path, query, _ := strings.Cut(u.RequestURI(), "?")
 	if c.o.Proxy == nil && !strings.HasPrefix(path, "//") {
@@ -107,25 +124,20 @@ func (c *crawler) request(ctx context.Context, u URL) *http.Request {
 
 // readBody reads and decodes the body into r.
 func (r *response) readBody(resp *http.Response, limit int64, cut bool, count func(int64)) error {
-	body := r.taped(&countingReader{r: resp.Body, count: count}, limit)
-	switch encoding := strings.ToLower(strings.Join(resp.Header.Values("Content-Encoding"), ", ")); encoding {
-	case "", "identity":
-		if limit > 0 && resp.ContentLength > limit && !cut {
-			return &bodyError{fmt.Sprintf("the body has %d bytes, more than the %d allowed (see --max-body)",
-				resp.ContentLength, limit)}
-		}
-	case "gzip", "x-gzip":
-		zr, err := gzip.NewReader(body)
-		if errors.Is(err, io.EOF) {
-			break // as with HEAD-like answers: nothing is encoded
-		}
-		if err != nil {
-			return decodingError(err)
-		}
-		body = zr
-	default:
-		return &bodyError{fmt.Sprintf("the body has the content encoding %q, which was not asked for", encoding)}
+	names := bodyCodings(resp.Header)
+	wire := &wireReader{r: r.taped(resp.Body, limit), count: count, left: math.MaxInt64}
+	if limit > 0 && len(names) > 0 {
+		wire.left = limit + codedSlack
+	} else if limit > 0 && resp.ContentLength > limit && !cut {
+		return &bodyError{fmt.Sprintf("the body has %d bytes, more than the %d allowed (see --max-body)",
+			resp.ContentLength, limit)}
 	}
+	d, err := decode(wire, names)
+	defer d.close()
+	if err != nil {
+		return wire.failure(err)
+	}
+	var body io.Reader = d
 	r.buf = bodyBuffers.Get().(*bytes.Buffer)
 	if n := resp.ContentLength; n > 0 && n <= maxPooled {
 		if limit > 0 {
@@ -136,7 +148,7 @@ func (r *response) readBody(resp *http.Response, limit int64, cut bool, count fu
 	if limit > 0 {
 		body = io.LimitReader(body, limit+1)
 	}
-	_, err := r.buf.ReadFrom(body)
+	_, err = r.buf.ReadFrom(body)
 	r.body = r.buf.Bytes()
 	if limit > 0 && int64(len(r.body)) > limit {
 		r.body = r.body[:limit]
@@ -146,31 +158,53 @@ func (r *response) readBody(resp *http.Response, limit int64, cut bool, count fu
 		return nil
 	}
 	if err != nil {
-		return decodingError(err)
+		return wire.failure(err)
 	}
 	sum := sha256.Sum256(r.body)
 	r.hash = hex.EncodeToString(sum[:])
 	return nil
 }
 
-// decodingError returns what reading a body failed with: the exchange's error, which may be worth another try, as it is.
-func decodingError(err error) error {
-	if _, ok := errors.AsType[*exchange.Error](err); ok {
-		return err
+// wireReader reads a body as it comes over the wire, counts it and ends it when it becomes too long.
+type wireReader struct {
+	r     io.Reader
+	count func(int64)
+	left  int64
+	err   error // of the exchange
+}
+
+var errEncodedTooLong = &bodyError{"the encoded body is longer than what it may decode to (see --max-body)"}
+
+func (w *wireReader) Read(p []byte) (int, error) {
+	if w.left <= 0 {
+		w.err = errEncodedTooLong
+		return 0, w.err
+	}
+	n, err := w.r.Read(p[:min(int64(len(p)), w.left)])
+	w.count(int64(n))
+	w.left -= int64(n)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
+}
+
+// failure returns why a body could not be read: what the exchange failed with, if it did, for that may be worth another
+// try, and a decoder may have put it in its own words.
+func (w *wireReader) failure(err error) error {
+	if w.err != nil {
+		return w.err
+	}
+	if known, ok := errors.AsType[*bodyError](err); ok {
+		return known
 	}
 	return &bodyError{fmt.Sprintf("decoding the body: %v", err)}
 }
 
-// countingReader tells how much is read.
-type countingReader struct {
-	r     io.Reader
-	count func(int64)
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.count(int64(n))
-	return n, err
+// timedOut says whether an exchange's time ran out.
+func timedOut(err error) bool {
+	e, ok := errors.AsType[*exchange.Error](err)
+	return ok && e.Kind == exchange.Timeout
 }
 
 // stale says whether a request went out on a kept connection that the server had closed already.

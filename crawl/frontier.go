@@ -5,19 +5,21 @@ import (
 	"time"
 )
 
-// item is one thing to fetch: a page, or the robots.txt of an origin.
+// item is one thing to fetch: a page, a sitemap, or the robots.txt of an origin.
 type item struct {
 	url       URL    // what is to be fetched next
 	first     string // where it began; differs from url after a redirect
 	referrer  string // the page that linked here; empty for a seed
 	depth     int    // links away from a seed
 	seed      bool
-	fallback  bool // a seed whose user gave no scheme: http follows if https does not answer
+	sitemap   uint8 // 0 for a page, else how deep in indexes the sitemap lies that is fetched, from 1
+	fallback  bool  // a seed whose user gave no scheme: http follows if https does not answer
 	redirects int
 	attempts  int       // tries of the present URL that failed
 	notBefore time.Time // the next try, after a failed one
 
-	robots *robotsFile // the file that is fetched; nil for a page
+	robots  *robotsFile // the file that is fetched; nil for a page
+	lastMod string      // what a sitemap says of the page
 
 	requisite bool // a page needs it to be shown: it may be off the scope
 	check     bool // only whether it is there is of interest
@@ -45,6 +47,12 @@ type frontier interface {
 	backOff(it *item, asked time.Duration) time.Duration
 	// answered says that an item's host answered without pushing back.
 	answered(it *item)
+	// setAddresses gives addresses a pace, before anything is handed out.
+	setAddresses(a *addresses)
+	// waitForLookups returns when no lookup of an address runs any more.
+	waitForLookups()
+	// setHostBudget bounds the pages of each host; 0 is unlimited. spent is told of a host that has had them.
+	setHostBudget(most int, spent func(host string))
 	// setDelay keeps the starts on a host at least that far apart.
 	setDelay(host string, delay time.Duration)
 	// openGate lets the pages of a host go that waited for one robots.txt.
@@ -83,6 +91,18 @@ type foundPage struct {
 type knownHost struct {
 	name string
 	seed bool // the user named it; else a redirect of a seed led there
+}
+
+// isPage says whether the item is a page, not something that crawling needs to know.
+func (it *item) isPage() bool { return it.robots == nil && it.sitemap == 0 }
+
+// seenAs returns what the seen-set knows an item by: a sitemap may be a page as well, and the one does not stand for the
+// other.
+func (it *item) seenAs(u URL) string {
+	if it.sitemap > 0 {
+		return "sitemap " + u.String()
+	}
+	return u.String()
 }
 
 // moved returns the item as it waits at its new URL.

@@ -53,18 +53,23 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 	f.staged = f.staged[:0]
 	for _, c := range changes {
 		for _, page := range c.found {
-			if f.maxPages > 0 && f.admitted+admitted >= f.maxPages && !page.forbidden {
+			sitemap := page.item.sitemap > 0
+			full := f.maxPages > 0 && f.admitted+admitted >= f.maxPages || f.budget.spent(page.item.url.Host())
+			if full && !page.forbidden && !sitemap {
 				continue
 			}
-			isNew, err := f.reserve(page.item.url.String())
+			isNew, err := f.reserve(page.item.seenAs(page.item.url))
 			switch {
 			case err != nil:
 				return 0, 0, err
 			case !isNew:
+			case sitemap:
+				f.staged = append(f.staged, stagedPage{item: page.item})
 			case page.forbidden:
 				skipped++
 			default:
 				admitted++
+				f.budget.count(page.item.url.Host())
 				f.staged = append(f.staged, stagedPage{item: page.item})
 			}
 		}

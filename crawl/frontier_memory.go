@@ -48,7 +48,14 @@ func (f *memoryFrontier) settle(c *change) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, page := range c.found {
-		if f.maxPages > 0 && f.admitted >= f.maxPages && !page.forbidden || !f.see(page.item.url.String()) {
+		if page.item.sitemap > 0 {
+			if f.see(page.item.seenAs(page.item.url)) {
+				f.push(page.item)
+			}
+			continue
+		}
+		full := f.maxPages > 0 && f.admitted >= f.maxPages || f.budget.spent(page.item.url.Host())
+		if full && !page.forbidden || !f.see(page.item.url.String()) {
 			continue
 		}
 		f.counter.Grow(1, 0)
@@ -57,6 +64,7 @@ func (f *memoryFrontier) settle(c *change) {
 			continue
 		}
 		f.admitted++
+		f.budget.count(page.item.url.Host())
 		f.push(page.item)
 	}
 	if c.to != (URL{}) {

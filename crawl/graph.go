@@ -38,7 +38,7 @@ func (g *graph) render(p *closing) (func() error, error) {
 
 // graphRows returns the edges that an exchange shows: the links of a page, or a redirect.
 func graphRows(p *closing) [][]string {
-	if p.item.robots != nil || p.response == nil {
+	if !p.item.isPage() || p.response == nil {
 		return nil
 	}
 	source := p.item.url.String()

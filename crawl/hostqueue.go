@@ -16,7 +16,9 @@ type hostQueue struct {
 
 	busy    int  // items handed out and not given back
 	blocked bool // the host may start nothing before one of its items has started or ended
-	strikes int  // 429s and 503s in a row
+	strikes int  // 429s, 503s and timeouts in a row
+
+	standing // with its address, where addresses have a pace
 
 	at    time.Time // when to ask it again; of use while it is in the heap
 	paced bool      // that time is its pace's, not its items'

@@ -123,7 +123,7 @@ func (l *ledger) settle(group []*entry) error {
 // write appends an entry to the outputs. It requires the turn.
 func (l *ledger) write(e *entry) error {
 	if e.redirected() {
-		isNew, err := l.frontier.reserve(e.change.to.String())
+		isNew, err := l.frontier.reserve(e.change.item.seenAs(e.change.to))
 		if err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func openLinkCheck(o *Options, resume []mark) (output, error) {
 }
 
 func (c *linkCheck) render(p *closing) (func() error, error) {
-	if p.item.robots != nil {
+	if !p.item.isPage() {
 		return nil, nil
 	}
 	answer := spoolLine{URL: p.item.url.String()}

@@ -106,7 +106,7 @@ func (m *mirror) kept(p *closing) bool {
 }
 
 func (m *mirror) render(p *closing) (func() error, error) {
-	if m.done || p.item.robots != nil || p.item.check || p.response == nil {
+	if m.done || !p.item.isPage() || p.item.check || p.response == nil {
 		return nil, nil
 	}
 	line := mirrorLine{URL: p.item.url.String(), Seed: p.item.seed}

@@ -61,7 +61,7 @@ func (c *crawler) lookup(ctx context.Context, host string, port uint16) ([]netip
 	if addr, ok := c.o.Resolve[net.JoinHostPort(strings.ToLower(host), fmt.Sprint(port))]; ok {
 		return []netip.AddrPort{addr}, nil
 	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	ips, err := c.dns.lookup(ctx, host)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +70,28 @@ func (c *crawler) lookup(ctx context.Context, host string, port uint16) ([]netip
 		addrs = append(addrs, netip.AddrPortFrom(ip.Unmap(), port))
 	}
 	return addrs, nil
+}
+
+// addressOf returns what an item's host shares its pace with, for --per-ip: the first of its addresses, which is the one
+// that is connected to unless that fails. A host without an address, or one that a proxy resolves, is its own.
+func (c *crawler) addressOf(ctx context.Context, it *item) string {
+	host := it.url.Host()
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().String()
+	}
+	if c.o.Proxy != nil {
+		return host
+	}
+	if c.o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.o.Timeout)
+		defer cancel()
+	}
+	addrs, err := c.lookup(ctx, host, it.url.Port())
+	if err != nil || len(addrs) == 0 {
+		return host
+	}
+	return addrs[0].Addr().Unmap().String()
 }
 
 // control refuses to connect to a private address for a host that only links speak of.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"time"
 
 	"pace/limiter"
@@ -17,12 +18,30 @@ import (
 type Options struct {
 	// Seeds are the URLs to start from. A missing scheme means https, then http.
 	Seeds []string
+	// Sitemaps makes the URLs of the sitemaps of the seeds' origins seeds too, where the scope allows it: of those that
+	// robots.txt names, or else of /sitemap.xml, and of a seed that is a sitemap.
+	Sitemaps bool
 	// Depth is how many links away from a seed pages are fetched; 0 means the seeds only.
 	Depth int
 	// MaxPages bounds how many URLs are admitted; 0 is unlimited.
 	MaxPages int
+	// MaxPagesPerHost bounds how many URLs of one host are admitted; 0 is unlimited.
+	MaxPagesPerHost int
+	// MaxTime bounds how long requests are started; those in flight then go on to their end. 0 is unlimited.
+	MaxTime time.Duration
 	// Scope says which hosts links may lead to.
 	Scope Scope
+	// Include and Exclude say which links are followed, by their whole URL: those that match one of Include, or all if
+	// there is none, but not those that match one of Exclude. Seeds are always fetched.
+	Include, Exclude []*regexp.Regexp
+	// StripQuery removes the query parameters with a matching name from every URL, as those of session ids.
+	StripQuery []*regexp.Regexp
+	// ContentType keeps the bodies of other types from being downloaded; their records have no bytes and no SHA-256. It
+	// is matched with the media type in lower case, without parameters. Answers without a type are downloaded. nil
+	// downloads all.
+	ContentType *regexp.Regexp
+	// IgnoreNoFollow follows links that rel=nofollow, meta robots or X-Robots-Tag ask not to follow.
+	IgnoreNoFollow bool
 
 	// Mode is how requests are driven.
 	Mode limiter.Mode
@@ -32,11 +51,17 @@ type Options struct {
 	Rate float64
 	// PerHost is the most requests in flight on one host; 0 is unlimited.
 	PerHost int
+	// PerIP holds Rate and a number of requests in flight for each address too, for all hosts together that have it. 0
+	// does not.
+	PerIP int
 	// GlobalRate limits request starts over all hosts; nil is unlimited.
 	GlobalRate *limiter.Rate
 
 	// Timeout bounds one whole exchange, from connecting to the last byte; 0 is unlimited.
 	Timeout time.Duration
+	// MinSpeed fails an answer of which fewer bytes a second arrive, over any 10 s from its first byte on; 0 waits for
+	// the Timeout.
+	MinSpeed float64
 	// MaxBody is the most bytes of one decoded body; a longer one fails the page. 0 is unlimited.
 	MaxBody int64
 	// Retries is how often a request is tried again after a connection error, 429 or 5xx.
@@ -47,6 +72,9 @@ type Options struct {
 	UserAgent string
 	// Header is sent with each request, but Authorization and Cookie only to the seeds' hosts.
 	Header http.Header
+	// CookieJar is a file of cookies in Netscape's format, as curl has it: read if it exists, and replaced at the end of
+	// the run. Empty means that cookies are neither taken nor sent.
+	CookieJar string
 	// IgnoreRobots fetches what robots.txt forbids.
 	IgnoreRobots bool
 	// MaxCrawlDelay is the longest Crawl-delay that is waited for; a host that asks for more is skipped. 0 means 60 s.

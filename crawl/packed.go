@@ -16,6 +16,7 @@ const (
 	packedRequisite
 	packedCheck
 	packedGet
+	packedSitemap // it is a sitemap, or one speaks of it
 )
 
 var errPacked = errors.New("an item has been cut or changed")
@@ -47,12 +48,18 @@ func appendItem(b []byte, it *item) []byte {
 	if it.get {
 		flags |= packedGet
 	}
+	if it.sitemap > 0 || it.lastMod != "" {
+		flags |= packedSitemap
+	}
 	b = append(b, flags)
 	b = binary.AppendUvarint(b, uint64(it.depth))
 	b = appendString(b, it.url.String())
 	b = appendString(b, it.referrer)
 	if flags&packedFirst != 0 {
 		b = appendString(b, it.first)
+	}
+	if flags&packedSitemap != 0 {
+		b = appendString(append(b, it.sitemap), it.lastMod)
 	}
 	if flags&packedTries != 0 {
 		b = binary.AppendUvarint(b, uint64(it.redirects))
@@ -95,6 +102,10 @@ func unpackItem(b []byte) (*item, error) {
 	it.referrer = r.text()
 	if flags&packedFirst != 0 {
 		it.first = r.text()
+	}
+	if flags&packedSitemap != 0 {
+		it.sitemap = r.byte()
+		it.lastMod = r.text()
 	}
 	if flags&packedTries != 0 {
 		it.redirects, it.attempts = int(r.uvarint()), int(r.uvarint())

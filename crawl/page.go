@@ -1,7 +1,6 @@
 package crawl
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-
-	"github.com/PuerkitoBio/goquery"
 )
 
 // page closes an item with its record: scanned, written, its links queued, done, in this order.
@@ -25,13 +22,15 @@ func (c *crawler) page(ctx context.Context, it *item, r *response) error {
 	case r.err != nil:
 	case r.isHTML():
 		s := scanners.Get().(*scanner)
-		defer scanners.Put(s) // its links are in use until all outputs have them
+		defer s.giveBack() // its links are in use until all outputs have them
 		children = c.scanPage(s, p)
 	case c.o.Requisites && r.isCSS():
 		children = c.scanStyle(p)
+	case c.isSitemap(it, r):
+		ch.found = c.seedSitemap(ctx, it, r)
 	}
-	ch.found = c.discovered(ctx, children)
-	if len(ch.found) < len(children) && c.state != nil {
+	ch.found = append(ch.found, c.discovered(ctx, children)...)
+	if ctx.Err() != nil && c.state != nil {
 		return context.Cause(ctx) // the page stays in flight: the next run fetches it again
 	}
 	return c.finish(p, ch)
@@ -54,7 +53,7 @@ func (c *crawler) record(it *item, r *response) *record {
 	return &record{
 		URL: it.first, FinalURL: it.url.String(), Status: r.status, Depth: it.depth, Referrer: it.referrer,
 		ContentType: r.contentType, Bytes: int64(len(r.body)), SHA256: r.hash,
-		FetchedAt: r.at, Timing: r.timing,
+		FetchedAt: r.at, Timing: r.timing, LastMod: it.lastMod,
 	}
 }
 
@@ -63,6 +62,9 @@ func (c *crawler) finish(p *closing, ch change) error {
 	why := c.failureOf(p.response)
 	if why != nil && p.item.seed && p.response.status == 0 {
 		c.setStartError(p.item, why)
+	}
+	if r := p.response; p.record != nil && why == nil && r.hash != "" && len(r.body) > 0 && r.status/100 == 2 {
+		p.record.DuplicateOf = c.bodies.duplicateOf(r.hash, p.record.URL)
 	}
 	return c.end(p, ch, why)
 }
@@ -112,6 +114,13 @@ func (r *response) isHTML() bool {
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
+// giveBack gives a scanner to the next page, unless a huge one has made it large.
+func (s *scanner) giveBack() {
+	if cap(s.text) <= maxPooled {
+		scanners.Put(s)
+	}
+}
+
 // scanPage fills a closing and its record with what its page holds, and returns what is to be asked for next.
 func (c *crawler) scanPage(s *scanner, p *closing) []*item {
 	r, rec := p.response, p.record
@@ -120,14 +129,20 @@ func (c *crawler) scanPage(s *scanner, p *closing) []*item {
 		Charset: charset, Requisites: c.o.Requisites, Styles: c.o.Requisites, Texts: c.o.CheckLinks || c.o.Graph != "",
 	})
 	p.page = &page
+	if page.Cut {
+		c.log.Warn(fmt.Sprintf("the page has more than %d links: the others are left out", maxLinks), "item", p.item.url.String())
+	}
 	rec.Title = page.Title
 	base := page.base(p.item.url)
-	noFollow := page.NoFollow || robotsTagNoFollow(r.header, c.token)
+	noFollow := !c.o.IgnoreNoFollow && (page.NoFollow || robotsTagNoFollow(r.header, c.token))
 	var children []*item
 	followed := make(map[string]bool, len(page.Links)) // false: listed only
 	rec.Links = make([]string, 0, len(page.Links))
 	for _, link := range page.Links {
 		u, err := base.Resolve(link.URL)
+		if err == nil && !link.Kind.Requisite() {
+			u = c.canonical(u)
+		}
 		if c.outputs.wantTargets {
 			p.targets = append(p.targets, u) // zero after an error
 		}
@@ -139,7 +154,8 @@ func (c *crawler) scanPage(s *scanner, p *closing) []*item {
 			rec.Links = append(rec.Links, u.String())
 		}
 		if !done {
-			if child := c.childOf(p.item, u, link.Kind, noFollow || link.NoFollow); child != nil {
+			skip := noFollow || !c.o.IgnoreNoFollow && link.NoFollow
+			if child := c.childOf(p.item, u, link.Kind, skip); child != nil {
 				children = append(children, child)
 				done = true
 			}
@@ -147,7 +163,7 @@ func (c *crawler) scanPage(s *scanner, p *closing) []*item {
 		followed[u.String()] = done
 	}
 	if len(c.o.Select) > 0 {
-		rec.Selected = c.selected(text)
+		rec.Selected = c.selected(p.item, text)
 	}
 	return children
 }
@@ -160,20 +176,6 @@ func (p *Page) base(u URL) URL {
 		}
 	}
 	return u
-}
-
-// selected returns what the user's selectors find in a page.
-func (c *crawler) selected(text []byte) map[string][]string {
-	found := map[string][]string{}
-	// The parser's only errors are those of its reader.
-	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(text))
-	if err != nil {
-		return found
-	}
-	for _, s := range c.o.Select {
-		found[s.Name] = s.apply(doc)
-	}
-	return found
 }
 
 // robotsTagNoFollow says whether an X-Robots-Tag header forbids to follow links; a value may be for one agent only, as

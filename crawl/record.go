@@ -22,8 +22,10 @@ type record struct {
 	ContentType string              `json:"content_type"`
 	Bytes       int64               `json:"bytes"` // of the decoded body
 	Title       string              `json:"title"`
-	Links       []string            `json:"links"`  // absolute, in document order, each once
-	SHA256      string              `json:"sha256"` // of the decoded body; empty if it did not come whole
+	Links       []string            `json:"links"`                  // absolute, in document order, each once
+	SHA256      string              `json:"sha256"`                 // of the decoded body; empty if it did not come whole
+	DuplicateOf string              `json:"duplicate_of,omitempty"` // the url of the record that had this body first
+	LastMod     string              `json:"lastmod,omitempty"`      // as a sitemap says it
 	FetchedAt   time.Time           `json:"fetched_at"`
 	Timing      timing              `json:"timing_ms"`
 	Selected    map[string][]string `json:"selected"`
@@ -131,7 +133,11 @@ func (r *recordOutput) render(p *closing) (func() error, error) {
 		return nil, err
 	}
 	return func() error {
-		defer recordBuffers.Put(buf)
+		defer func() {
+			if buf.Cap() <= maxPooled {
+				recordBuffers.Put(buf)
+			}
+		}()
 		n, err := r.w.Write(buf.Bytes())
 		r.size += int64(n)
 		if err != nil && r.file != nil {

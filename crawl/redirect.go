@@ -29,6 +29,7 @@ func (r *response) location(base URL) (URL, bool) {
 // redirect moves an item to where its response points, into the queue of that host. All checks apply to the target as
 // to a link's.
 func (c *crawler) redirect(it *item, r *response, to URL) error {
+	to = c.redirectTarget(it.url, to)
 	ch := change{item: it}
 	it.fallback = false // https has answered
 	p := &closing{item: it, record: c.record(it, r), response: r}

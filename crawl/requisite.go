@@ -11,7 +11,7 @@ func (c *crawler) childOf(parent *item, u URL, kind LinkKind, noFollow bool) *it
 	child := &item{url: u, first: u.String(), referrer: parent.url.String(), depth: parent.depth + 1}
 	switch {
 	case kind.Requisite():
-		if child.depth > c.o.Depth+maxRequisiteChain || !c.mayAsk(u) {
+		if child.depth > c.o.Depth+maxRequisiteChain || !c.mayAsk(u) || anyMatches(c.o.Exclude, u.String()) {
 			return nil
 		}
 		child.requisite = true
@@ -20,7 +20,7 @@ func (c *crawler) childOf(parent *item, u URL, kind LinkKind, noFollow bool) *it
 		return nil
 	case c.leadsOn(parent) && c.follows(u):
 		return child
-	case c.o.CheckLinks && c.mayAsk(u):
+	case c.o.CheckLinks && c.mayAsk(u) && !anyMatches(c.o.Exclude, u.String()):
 		child.check = true
 		return child
 	}
@@ -38,7 +38,7 @@ func (c *crawler) allows(it *item, to URL) bool {
 	if it.requisite || it.check {
 		return c.mayAsk(to)
 	}
-	return c.follows(to)
+	return c.follows(to) || it.seed && c.mayFollow(to)
 }
 
 // isCSS says whether a body is a style sheet.

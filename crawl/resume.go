@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 )
@@ -15,6 +16,9 @@ func (c *crawler) openOutputs() (err error) {
 	} else if marks, err = c.openState(); err != nil {
 		return err
 	}
+	c.frontier.setHostBudget(c.o.MaxPagesPerHost, func(host string) {
+		c.log.Warn(fmt.Sprintf("%s has more than the %d pages of --max-pages-per-host", host, c.o.MaxPagesPerHost))
+	})
 	if err = c.o.fixPaths(); err == nil {
 		c.outputs, err = openOutputs(&c.o, marks)
 	}

@@ -92,7 +92,7 @@ func (r *robotsRules) add(key, value string) {
 	switch key {
 	case "allow", "disallow":
 		if value != "" {
-			r.rules = append(r.rules, robotsRule{pattern: normalizeRobotsPath(value), allow: key == "allow"})
+			r.rules = append(r.rules, robotsRule{pattern: normalizeRobotsPattern(value), allow: key == "allow"})
 		}
 	case "crawl-delay":
 		if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds > 0 {
@@ -176,10 +176,25 @@ func productToken(agent string) string {
 	return agent[:end]
 }
 
+// normalizeRobotsPattern is normalizeRobotsPath for a rule's pattern, where `*` and a final `$` are no octets of a path.
+func normalizeRobotsPattern(pattern string) string {
+	body, anchored := strings.CutSuffix(pattern, "$")
+	parts := strings.Split(body, "*")
+	for i, part := range parts {
+		parts[i] = normalizeRobotsPath(part)
+	}
+	body = strings.Join(parts, "*")
+	if anchored {
+		body += "$"
+	}
+	return body
+}
+
 // normalizeRobotsPath makes equal what a path can be written as: octets that need no escape stand for themselves, and
-// all others are escaped in upper case (RFC 9309, section 2.2.2).
+// all others are escaped in upper case (RFC 9309, section 2.2.2). `*` and `$` are escaped too, for in a rule that is how
+// they are meant as they are (section 2.2.3).
 func normalizeRobotsPath(path string) string {
-	const plain = "-._~!$&'()*+,;=:@/?"
+	const plain = "-._~!&'()+,;=:@/?"
 	var b strings.Builder
 	for i := 0; i < len(path); i++ {
 		c, escaped := path[i], false

@@ -11,11 +11,17 @@ import (
 type robotsFile struct {
 	origin  string
 	host    string
+	seed    bool           // a seed's: its sitemaps count
+	before  *robotsVerdict // what an older one said, which is too old by now; nil if there is none
 	verdict atomic.Pointer[robotsVerdict]
 }
 
+// robotsLifetime is how long a robots.txt counts (RFC 9309, section 2.4).
+const robotsLifetime = 24 * time.Hour
+
 // robotsVerdict is what came of fetching a robots.txt.
 type robotsVerdict struct {
+	at    time.Time
 	rules *robotsRules // nil allows everything
 	err   error        // why nothing may be fetched: it could not be reached
 	skip  bool         // nothing is fetched, because the host asks for too long a delay
@@ -34,29 +40,41 @@ func (c *crawler) robotsOf(u URL) *robotsFile {
 	return c.files[u.Origin()]
 }
 
-// gate returns the fetch of the robots.txt that a page depends on, where nobody has asked for it yet; nil if it is known,
-// on its way, or ignored.
+// gate returns the fetch of the robots.txt that a page depends on, where nobody has asked for it yet or it is too old;
+// nil if it is known, on its way, or ignored.
 func (c *crawler) gate(it *item) *item {
-	if c.o.IgnoreRobots {
-		return nil
-	}
 	origin := it.url.Origin()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.files[origin] != nil {
+	seed := it.seed || c.seedOrigins[origin]
+	if c.o.IgnoreRobots && !(c.o.Sitemaps && seed) {
 		return nil
 	}
+	old := c.files[origin]
+	if old != nil && !c.stale(old) {
+		return nil
+	}
+	file, robots := c.newRobots(it)
+	file.seed = seed
+	if old != nil {
+		file.seed, file.before = old.seed, old.verdict.Load()
+	}
+	c.files[origin] = file
+	return robots
+}
+
+// newRobots returns a robots.txt of an item's origin that has not been fetched, and the item that does.
+func (c *crawler) newRobots(it *item) (*robotsFile, *item) {
 	u, err := it.url.Resolve("/robots.txt")
 	if err != nil {
 		panic(fmt.Sprintf("resolving /robots.txt on %s: %v", it.url, err)) // it has no part that could fail
 	}
-	file := &robotsFile{origin: origin, host: it.url.Host()}
-	c.files[origin] = file
+	file := &robotsFile{origin: it.url.Origin(), host: it.url.Host()}
 	robots := &item{url: u, first: u.String(), robots: file}
 	if it.fallback {
 		robots.attempts = c.o.Retries // http is next, without more tries of https
 	}
-	return robots
+	return file, robots
 }
 
 // refuse closes an item that its origin's robots.txt forbids.
@@ -68,6 +86,9 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 	if v := file.verdict.Load(); v != nil && v.err != nil {
 		if it.fallback && mayFallBack(v.err) {
 			return true, c.fallBack(it)
+		}
+		if it.sitemap > 0 {
+			return true, c.refuseSitemap(it)
 		}
 		p := &closing{item: it}
 		if !it.check {
@@ -81,6 +102,9 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 	if !file.disallows(it.url) {
 		return false, nil
 	}
+	if it.sitemap > 0 {
+		return true, c.refuseSitemap(it)
+	}
 	if err := c.ledger.close(&entry{change: change{item: it}}); err != nil {
 		return true, err
 	}
@@ -92,12 +116,20 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 func (c *crawler) robotsAnswer(it *item, r *response) error {
 	file := it.robots
 	e := &entry{closing: &closing{item: it, response: r}, change: change{item: it}}
+	var sitemaps []string
 	if to, ok := r.location(it.url); ok && it.redirects < maxRobotsRedirects {
 		e.change.to = to
 		return c.ledger.close(e)
 	}
-	verdict := &robotsVerdict{}
+	verdict := &robotsVerdict{at: time.Now()}
 	switch {
+	case c.o.IgnoreRobots:
+		if r.err == nil && r.status/100 == 2 {
+			sitemaps = parseRobots(r.body, c.token).sitemaps
+		}
+	case file.before != nil && (r.err != nil || r.failure() != nil):
+		// What it said before holds on while it cannot be had (RFC 9309, section 2.4).
+		*verdict = robotsVerdict{at: verdict.at, rules: file.before.rules, skip: file.before.skip}
 	case r.err != nil:
 		verdict.err = fmt.Errorf("robots.txt cannot be reached: %w", r.err)
 	case r.status == http.StatusTooManyRequests || r.status >= 500:
@@ -105,10 +137,13 @@ func (c *crawler) robotsAnswer(it *item, r *response) error {
 	case r.status/100 == 2:
 		verdict.rules = parseRobots(r.body, c.token)
 		verdict.skip = !c.setDelay(file.host, verdict.rules.delay)
+		sitemaps = verdict.rules.sitemaps
 	}
 	file.verdict.Store(verdict)
 	if verdict.err != nil || verdict.skip {
 		c.frontier.refuse(file.origin)
+	} else {
+		e.change.found = c.seekSitemaps(it, sitemaps)
 	}
 	c.frontier.openGate(file.host)
 	return c.ledger.close(e)
@@ -129,4 +164,11 @@ func (c *crawler) setDelay(host string, delay time.Duration) bool {
 		c.frontier.setDelay(host, delay)
 	}
 	return true
+}
+
+// stale says whether a robots.txt was answered so long ago that it must be asked for again. One that nothing was fetched
+// after stays as it is.
+func (c *crawler) stale(file *robotsFile) bool {
+	v := file.verdict.Load()
+	return v != nil && v.err == nil && !v.skip && time.Since(v.at) >= c.robotsLifetime
 }

@@ -45,7 +45,11 @@ type Page struct {
 	HasBase  bool   // there is such an element; its href may be empty
 	NoFollow bool   // a meta element tells robots not to follow this page's links
 	Links    []Link // in document order
+	Cut      bool   // there are more links than maxLinks; the others are left out
 }
+
+// maxLinks is the most links of one page. Real pages stay far below it; one of 16 MiB could have two million.
+const maxLinks = 100_000
 
 // scanOptions says what to look for.
 type scanOptions struct {
@@ -289,7 +293,13 @@ func (s *scanner) addSource(kind LinkKind, value []byte) {
 
 // add adds a link.
 func (s *scanner) add(kind LinkKind, value []byte, noFollow bool) {
-	value = trimSpace(value)
+	if len(s.page.Links) >= maxLinks {
+		s.page.Cut = true
+		return
+	}
+	if value = trimSpace(value); len(value) > maxReference {
+		return // it is no URL that could be resolved
+	}
 	text := s.text
 	if s.encoding == nil {
 		text = append(text, value...)

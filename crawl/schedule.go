@@ -15,9 +15,11 @@ import (
 // at which they may be asked (Heydon and Najork, "Mercator: A scalable, extensible Web crawler", 1999). An idle host
 // costs nothing and a slow host holds up no other.
 type schedule struct {
-	hosts   *limiter.Hosts
-	counter *progress.Counter
-	wake    chan struct{} // something changed for the one who waits in next
+	hosts     *limiter.Hosts
+	addresses *addresses // nil if they have no pace
+	budget    hostBudget
+	counter   *progress.Counter
+	wake      chan struct{} // something changed for the one who waits in next
 
 	// gate returns the fetch of the robots.txt that a page depends on, or nil if it is known, on its way, or not asked
 	// for. All pages of the host wait for it until openGate. It is called with mu held; nil for no gates.
@@ -68,6 +70,7 @@ func (f *schedule) started(it *item) {
 	it.started = true
 	now := time.Now()
 	f.hosts.Started(it.url.Host(), now)
+	f.addressStarted(it, now)
 	if f.observe != nil {
 		f.observe(it, now)
 	}
@@ -146,9 +149,11 @@ func (f *schedule) ask(q *hostQueue, now time.Time) (*item, error) {
 	due, ok := q.due(now)
 	switch {
 	case !ok:
+		f.passTurn(q)
 		return nil, nil // gated: openGate schedules it again
 	case due.After(now):
 		f.enter(q, due, false)
+		f.passTurn(q)
 		return nil, nil
 	}
 	it, err := q.first(now)
@@ -157,15 +162,20 @@ func (f *schedule) ask(q *hostQueue, now time.Time) (*item, error) {
 	}
 	if it.robots == nil {
 		if f.refused[it.url.Origin()] {
+			f.passTurn(q)
 			return f.handOut(q, it, false), nil
 		}
 		it = f.gated(q, it)
 	}
 	if f.opening.After(now) {
 		f.enter(q, f.opening, true)
+		f.passTurn(q)
 		return nil, nil
 	}
-	due, ok = f.hosts.Claim(q.key, now)
+	if !f.located(q, it, now) {
+		return nil, nil
+	}
+	due, ok = f.claim(q, now)
 	switch {
 	case ok:
 		return f.handOut(q, it, true), nil
@@ -198,6 +208,7 @@ func (f *schedule) handOut(q *hostQueue, it *item, claimed bool) *item {
 	q.pop(it)
 	f.packed -= before - q.pages.bytes
 	it.claimed, it.started = claimed, false
+	f.claimedAddress(it, q)
 	if it.robots == nil {
 		q.stored.hold(it.seq)
 	}
@@ -260,6 +271,7 @@ func (f *schedule) release(it *item) {
 	q := f.queues[it.url.Host()]
 	if it.claimed {
 		f.hosts.Release(q.key, it.started)
+		f.releaseAddress(it)
 	}
 	q.busy--
 	f.busy--

@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -44,4 +45,50 @@ func (s Selector) apply(doc *goquery.Document) []string {
 		}
 	})
 	return found
+}
+
+// A tree takes up to fifty times the memory of its document, so selectors see the beginning of a huge one only, and of
+// those that are large one at a time is parsed.
+const (
+	maxSelected     = 2 << 20 // bytes
+	maxSelectedTags = 150_000
+	largeSelected   = 256 << 10
+)
+
+var largeDocument = make(chan struct{}, 1)
+
+// selected returns what the user's selectors find in a page.
+func (c *crawler) selected(it *item, text []byte) map[string][]string {
+	found := map[string][]string{}
+	if len(text) > largeSelected {
+		largeDocument <- struct{}{}
+		defer func() { <-largeDocument }()
+	}
+	if part := selectable(text); len(part) < len(text) {
+		c.log.Warn(fmt.Sprintf("--select sees the first %d bytes of %d", len(part), len(text)), "item", it.url.String())
+		text = part
+	}
+	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(text))
+	if err != nil {
+		// Nothing but elements that lie too deep in one another is refused.
+		c.log.Warn("nothing can be selected", "item", it.url.String(), "error", err)
+		return found
+	}
+	for _, s := range c.o.Select {
+		found[s.Name] = s.apply(doc)
+	}
+	return found
+}
+
+// selectable returns as much of the beginning of a document as a tree is made of.
+func selectable(text []byte) []byte {
+	text = text[:min(len(text), maxSelected)]
+	if bytes.Count(text, []byte("<")) <= maxSelectedTags {
+		return text
+	}
+	end := 0
+	for range maxSelectedTags {
+		end += bytes.IndexByte(text[end:], '<') + 1
+	}
+	return text[:end-1]
 }

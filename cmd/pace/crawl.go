@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -20,6 +21,7 @@ import (
 var (
 	scopeKind = choice("scope", []string{"host", "domain", "any"},
 		[]crawl.Scope{crawl.ScopeHost, crawl.ScopeDomain, crawl.ScopeAny})
+	noFollowKind = choice("choice", []string{"honour", "ignore"}, []bool{false, true})
 	robotsKind   = choice("choice", []string{"obey", "ignore"}, []bool{false, true})
 	selectorKind = kind[crawl.Selector]{
 		usage: "use for example title=h1 or image=img@src", parse: crawl.ParseSelector,
@@ -31,9 +33,18 @@ type crawlFlags struct {
 	job
 	input, output     string
 	depth, maxPages   int
+	maxPerHost        int
+	maxTime           time.Duration
+	sitemaps          bool
 	scope             crawl.Scope
+	include, exclude  []*regexp.Regexp
+	stripQuery        []*regexp.Regexp
+	contentType       *regexp.Regexp
+	ignoreNoFollow    bool
 	rate, globalRate  float64
-	perHost           int
+	perHost, perIP    int
+	minSpeed          float64
+	cookieJar         string
 	timeout, maxDelay time.Duration
 	maxBody           int64
 	retries           int
@@ -68,6 +79,7 @@ pace, which holds over all workers, retries and redirects; robots.txt is obeyed.
 
 Examples:
   pace crawl --depth 2 --output pages.jsonl https://example.org/
+  pace crawl --sitemaps --include /docs/ https://example.org/
   pace crawl --depth 0 --select title=h1 --select image=img@src URL | jq .
   pace crawl --mirror site --output pages.jsonl https://example.org/
   pace crawl --check-links --output pages.jsonl https://example.org/
@@ -97,14 +109,31 @@ func (f *crawlFlags) flags() []cli.Flag {
 			into(&f.input, textKind, "")),
 		valueFlag(what, "depth", "follow links `N` times; 0 fetches the given URLs only", into(&f.depth, many, "5")),
 		valueFlag(what, "max-pages", "take at most `N` URLs; 0 is unlimited", into(&f.maxPages, many, "0")),
+		valueFlag(what, "max-pages-per-host", "take at most `N` URLs of one host; 0 is unlimited",
+			into(&f.maxPerHost, many, "1000000")),
+		valueFlag(what, "max-time", "start no request after `DURATION`; those in flight end; 0 is unlimited",
+			into(&f.maxTime, durationKind, "0")),
+		switchFlag(what, "sitemaps", "take the URLs of the given hosts' sitemaps too, which robots.txt names, else /sitemap.xml",
+			&f.sitemaps),
 		valueFlag(what, "scope", "follow links within `SCOPE`: host (those of the given URLs), domain or any",
 			into(&f.scope, scopeKind, "host")),
+		valueFlag(what, "include", "follow links whose URL matches `REGEX`; given URLs are always fetched; may be repeated",
+			each(&f.include, regexKind)),
+		valueFlag(what, "exclude", "follow no links whose URL matches `REGEX`; may be repeated", each(&f.exclude, regexKind)),
+		valueFlag(what, "strip-query", "leave out query parameters whose name matches `REGEX`, as '^utm_'; may be repeated",
+			each(&f.stripQuery, regexKind)),
+		valueFlag(what, "content-type", "download only bodies whose type matches `REGEX`, as '^text/'; others have a record only",
+			into(&f.contentType, regexKind, "")),
+		valueFlag(what, "nofollow", "links marked nofollow: `CHOICE` is honour or ignore",
+			into(&f.ignoreNoFollow, noFollowKind, "honour")),
 		switchFlag(what, "allow-private", "let links lead into private and loopback networks", &f.allowPrivate),
 
 		valueFlag(polite, "rate", "start requests to one host at `RATE`; 0 is unlimited",
 			into(&f.rate, rateKind, "2/s")),
 		valueFlag(polite, "per-host", "keep at most `N` requests to one host in flight; 0 is unlimited",
 			into(&f.perHost, many, "2")),
+		valueFlag(polite, "per-ip", "hold --rate and at most `N` requests in flight for each address too; 0 does not",
+			into(&f.perIP, many, "0")),
 		valueFlag(polite, "global-rate", "start requests to all hosts together at `RATE`; 0 is unlimited",
 			into(&f.globalRate, rateKind, "0")),
 		valueFlag(polite, "robots", "robots.txt: `CHOICE` is obey or ignore",
@@ -114,6 +143,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 
 		valueFlag(request, "timeout", "one exchange may take `DURATION` as a whole; 0 is unlimited",
 			into(&f.timeout, durationKind, "30s")),
+		valueFlag(request, "min-speed", "fail an answer that comes more slowly than `RATE` over 10 s; 0 waits for --timeout",
+			into(&f.minSpeed, byteRateKind, "0")),
 		valueFlag(request, "max-body", "fail a page with a body over `SIZE`; 0 is unlimited",
 			into(&f.maxBody, sizeKind, "16MiB")),
 		valueFlag(request, "retries", "try `N` times again after a lost connection, 429 or 5xx",
@@ -123,6 +154,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 			into(&f.userAgent, textKind, "")),
 		valueFlag(request, "header", "send `LINE` with each request, for example 'Accept-Language: en'; may be repeated",
 			each(&f.header, headerKind)),
+		valueFlag(request, "cookie-jar", "take and send cookies; read them from `FILE` and write them back, as curl has them",
+			into(&f.cookieJar, textKind, "")),
 		valueFlag(request, "resolve", "`HOST:PORT:ADDR` connects to ADDR for that host and port, as curl; may be repeated",
 			each(&f.resolve, resolveKind)),
 		valueFlag(request, "proxy", "go through the proxy `URL` (http, https, socks5); default as the environment says",
@@ -221,7 +254,10 @@ func (f *crawlFlags) outcome(rep crawl.Report) outcome {
 
 func (f *crawlFlags) options(seeds []string) crawl.Options {
 	o := crawl.Options{
-		Seeds: seeds, Depth: f.depth, MaxPages: f.maxPages, Scope: f.scope,
+		Seeds: seeds, Depth: f.depth, MaxPages: f.maxPages, MaxPagesPerHost: f.maxPerHost, MaxTime: f.maxTime,
+		Sitemaps: f.sitemaps, Scope: f.scope, Include: f.include, Exclude: f.exclude, StripQuery: f.stripQuery,
+		ContentType: f.contentType, IgnoreNoFollow: f.ignoreNoFollow, PerIP: f.perIP,
+		MinSpeed: f.minSpeed, CookieJar: f.cookieJar,
 		Mode: f.mode, Workers: f.workers, Rate: f.rate, PerHost: f.perHost,
 		Timeout: f.timeout, MaxBody: f.maxBody, Retries: f.retries,
 		UserAgent: f.userAgent, Header: http.Header{}, IgnoreRobots: f.ignoreRobots, MaxCrawlDelay: f.maxDelay,

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"net/textproto"
 	"net/url"
+	"regexp"
+	"regexp/syntax"
 	"strconv"
 	"strings"
 
@@ -92,4 +94,19 @@ func environmentProxy() proxyFunc {
 		return nil
 	}
 	return config.ProxyFunc()
+}
+
+var regexKind = kind[*regexp.Regexp]{usage: "use for example '/docs/' or '[.]pdf$'", parse: parseRegex}
+
+// parseRegex reads an expression in Go's syntax, which is RE2's: it matches anywhere unless it says otherwise, in time
+// that grows with the text only.
+func parseRegex(s string) (*regexp.Regexp, error) {
+	if s == "" {
+		return nil, errors.New("no value")
+	}
+	r, err := regexp.Compile(s)
+	if e, ok := errors.AsType[*syntax.Error](err); ok {
+		return nil, errors.New("not a regular expression: " + e.Code.String())
+	}
+	return r, err
 }

@@ -27,6 +27,11 @@ type Options struct {
 	Mode limiter.Mode
 	// Timeout bounds one exchange, from the lookup of the name to the last byte of the body; 0 is unlimited.
 	Timeout time.Duration
+	// MinSpeed is how many bytes of an answer must arrive in a second, its header included, over each SpeedWindow from the
+	// first byte on. A slower answer fails with a Timeout. 0 waits for the Timeout.
+	MinSpeed float64
+	// SpeedWindow is the time over which the speed is measured; 0 means 10 s.
+	SpeedWindow time.Duration
 	// MaxHeader is the most bytes of an answer's header, the status line and interim answers included; 0 means 256 KiB.
 	MaxHeader int64
 
@@ -77,6 +82,9 @@ func New(o Options) *Client {
 	}
 	if o.IdleTimeout <= 0 {
 		o.IdleTimeout = defaultIdleTimeout
+	}
+	if o.SpeedWindow <= 0 {
+		o.SpeedWindow = defaultSpeedWindow
 	}
 	config := o.TLS.Clone()
 	if config == nil {

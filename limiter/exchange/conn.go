@@ -31,6 +31,7 @@ type conn struct {
 	bw   *bufio.Writer
 
 	asking *exchange // who must be told before the next byte is written; nil for nobody
+	speed  *speed    // watches what is read; nil for nobody
 	left   int64     // how many bytes may be read yet
 	err    error     // what reading, writing or asking failed with
 	tape   *Wire     // gets the bytes of the request and of the answer's header; nil for nobody
@@ -65,6 +66,7 @@ func newConn(k key, s socket, nc net.Conn, addr netip.AddrPort) *conn {
 // begin makes the connection ready for a request of x and an answer whose header has at most maxHeader bytes.
 func (c *conn) begin(maxHeader int64, x *exchange) {
 	c.err = nil
+	c.speed = nil
 	c.left = maxHeader
 	c.asking = x
 	c.tape = x.trace.Wire
@@ -82,7 +84,13 @@ func (c *conn) Read(p []byte) (int, error) {
 	if int64(len(p)) > c.left {
 		p = p[:c.left]
 	}
-	n, err := c.nc.Read(p)
+	var n int
+	var err error
+	if c.speed == nil {
+		n, err = c.nc.Read(p)
+	} else {
+		n, err = c.speed.read(c, p)
+	}
 	c.left -= int64(n)
 	if c.tape != nil {
 		c.tape.Response = append(c.tape.Response, p[:n]...)

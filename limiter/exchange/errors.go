@@ -17,7 +17,8 @@ type Kind int
 const (
 	// Connection: no name, no connection, or a connection that broke or ended before the answer was whole.
 	Connection Kind = iota
-	// Timeout: [Options].Timeout, the context's deadline or the kernel's own time ran out.
+	// Timeout: [Options].Timeout, the context's deadline or the kernel's own time ran out, or the answer came more slowly
+	// than [Options].MinSpeed.
 	Timeout
 	// Stale: a kept connection broke before the first byte of an answer, mostly because the server closed it while it
 	// was idle. The request was written, so a caller that spaces its requests must wait its turn again.
@@ -99,6 +100,8 @@ func (x *exchange) fail(kind Kind, op string, err error) error {
 		}
 	case errors.Is(err, errHeaderTooLarge):
 		e.Kind = HeaderTooLarge
+	case errors.Is(err, errTooSlow):
+		e.Kind = Timeout
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		e.Kind, e.Err = Timeout, os.ErrDeadlineExceeded
 		if x.ctxFirst {

@@ -193,6 +193,9 @@ func (x *exchange) read() (*http.Response, error) {
 		return nil, x.fail(Connection, "read", err)
 	}
 	x.trace.TTFB = time.Since(x.start)
+	if err := x.watchSpeed(); err != nil {
+		return nil, x.fail(Connection, "read", err)
+	}
 	for range maxInterim + 1 {
 		resp, err := http.ReadResponse(c.br, x.req)
 		switch {
@@ -272,6 +275,7 @@ const maxSkip = 64 << 10
 
 // skip reads what has arrived of the body, without waiting. It requires that body is held.
 func (x *exchange) skip() {
+	x.conn.speed = nil
 	x.conn.sock.setProbing(true)
 	_, err := io.CopyN(io.Discard, x.src, maxSkip)
 	x.conn.sock.setProbing(false)

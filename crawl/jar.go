@@ -1,0 +1,65 @@
+package crawl
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"pace/crawl/internal/cookies"
+)
+
+// openJar reads the cookie jar, if one is asked for.
+func (c *crawler) openJar() error {
+	if c.o.CookieJar == "" {
+		return nil
+	}
+	jar, bad, err := cookies.Open(c.o.CookieJar, time.Now())
+	if err != nil {
+		return fmt.Errorf("cannot read the cookie jar: %w", err)
+	}
+	if bad > 0 {
+		c.log.Warn(fmt.Sprintf("%s: lines that are no cookies, and will be gone: %d", c.o.CookieJar, bad))
+	}
+	c.jar = jar
+	return nil
+}
+
+// saveJar writes the cookie jar back.
+func (c *crawler) saveJar() error {
+	if c.jar == nil {
+		return nil
+	}
+	if err := c.jar.Save(c.o.CookieJar, time.Now()); err != nil {
+		return fmt.Errorf("cannot write the cookie jar: %w", err)
+	}
+	return nil
+}
+
+// takeCookies keeps what a response to a request for u sets, whatever its status.
+func (c *crawler) takeCookies(u URL, h http.Header) {
+	if lines := h.Values("Set-Cookie"); c.jar != nil && len(lines) > 0 {
+		c.jar.Set(cookieRequest(u), lines, time.Now())
+	}
+}
+
+// withCookies returns the header of a request for u with the jar's cookies, behind those of --header. header itself is
+// shared by all requests and stays as it is.
+func (c *crawler) withCookies(u URL, header http.Header) http.Header {
+	if c.jar == nil {
+		return header
+	}
+	value := c.jar.Header(cookieRequest(u), time.Now())
+	if value == "" {
+		return header
+	}
+	if own := header.Get("Cookie"); own != "" {
+		value = own + "; " + value
+	}
+	header = header.Clone()
+	header.Set("Cookie", value)
+	return header
+}
+
+func cookieRequest(u URL) cookies.Request {
+	return cookies.Request{Secure: u.Scheme() == "https", Host: u.Host(), Path: u.Path()}
+}
