@@ -14,8 +14,8 @@ BENCHTIME ?= 1s
 TIMEOUT ?= 10m
 
 # nginx and the PostgreSQL manual are a real server and a real site; strace shows what the modes do; rsync says what a
-# filter means.
-DEBIAN_PACKAGES := nginx-light postgresql-doc-15 strace rsync
+# filter means; btrfs and XFS are file systems that share data.
+DEBIAN_PACKAGES := nginx-light postgresql-doc-15 strace rsync btrfs-progs xfsprogs
 
 GOLANGCI_VERSION := v2.15.0
 # One folder a version, outside the checkout: every clone on a machine shares it.

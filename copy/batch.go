@@ -224,7 +224,7 @@ func (f *file) beginSmall() error {
 	if err != nil || shared {
 		return err
 	}
-	if err := f.node.tree.room.take(f, f.meta.size); err != nil {
+	if err := f.takeRoom(); err != nil {
 		return err
 	}
 	if sizeUnsure(f.meta) && f.meta.size > 0 {

@@ -62,6 +62,10 @@ func (f *file) copyChunk(ctx context.Context, c chunk) error {
 	}
 	op := f.Progress.Begin()
 	defer op.End()
+	c, err := f.copyInKernel(ctx, c)
+	if err != nil || c.n == 0 {
+		return err
+	}
 	buf := f.driver.buffer()
 	defer f.driver.release(buf)
 	if err := f.move(ctx, buf, c); err != nil || f.journal == nil {
@@ -144,8 +148,11 @@ func (f *file) writeTo(ctx context.Context, out *os.File, p []byte, off int64) e
 }
 
 func (f *file) writeError(err error) error {
-	if outOfSpace(err) {
+	switch err = f.to.dir.noInode(f.to.shown, err); {
+	case outOfSpace(err):
 		return &SpaceError{Dest: f.to.shown, Need: f.meta.size, Free: -1}
+	case noSpace(err):
+		return err
 	}
 	return fmt.Errorf("cannot write %s: %w", f.to.shown, because(err))
 }

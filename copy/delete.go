@@ -15,7 +15,7 @@ func (n *node) deleteExtra(ctx context.Context) error {
 	}
 	var stop error
 	err := n.dst.each(func(name string, isDir bool) error {
-		if unfinished(name) || n.src.has(name) {
+		if n.src.has(name) || unfinished(name) && !n.orphaned(name) {
 			return nil
 		}
 		_, stop = n.deleteOne(ctx, place{dir: n.dst, name: name}, n.relOf(name), isDir)
@@ -106,7 +106,8 @@ func (n *node) notRemoved(ctx context.Context, at place, err error) error {
 
 // unfinished says whether a name is one of those that runs give to what is not whole.
 func unfinished(name string) bool {
-	return strings.HasPrefix(name, ".") && (strings.HasSuffix(name, partSuffix) || strings.HasSuffix(name, journalSuffix))
+	return strings.HasPrefix(name, ".") && (strings.HasSuffix(name, partSuffix) || strings.HasSuffix(name, journalSuffix) ||
+		strings.HasSuffix(name, jobSuffix))
 }
 
 // checkDelete refuses to make the destination as empty as a source: more likely, something is not mounted.

@@ -72,9 +72,19 @@ func (f *file) openInTree() (err error) {
 func (f *file) startInTree(ctx context.Context, b *batch) error {
 	there, err := f.inTheWay()
 	switch {
+	case err == nil && f.doubtful:
+		_ = f.in.Close()
+		f.in = nil
+		f.engine.later(f.compareLeft)
+		return nil
 	case err != nil || f.skip || f.there || f.DryRun && !(there && f.Checksum):
 		return f.end(ctx, err)
-	case there || f.meta.size > f.chunk:
+	case !f.mayShare() && !(there && f.Checksum):
+		if err := f.takeRoom(); err != nil {
+			return f.end(ctx, err)
+		}
+	}
+	if there || f.meta.size > f.chunk {
 		f.byPart()
 		return nil
 	}
@@ -107,20 +117,30 @@ func (f *file) inTheWay() (bool, error) {
 		return f.leftOver(m)
 	case sameFile(m, f.meta):
 		return false, usagef("%s and %s are the same file", f.from.shown, f.to.shown)
-	case m.mode.IsDir():
+	case m.mode.IsDir() && !f.NoClobber: // see entryStays
 		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", f.to.shown, f.from.shown)
 	}
+	if f.there = f.finished(m); f.there {
+		n.dropDeadJournal(f.to.name)
+		return false, nil
+	}
+	f.old = &m
 	f.skip = f.stays(m, f.meta)
 	f.current = f.skip && !f.NoClobber && m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime)
 	return true, nil
 }
 
-// leftOver decides about what an earlier run has left under the name of f. It had the source's times last of all. If the
-// source changed after that in a way that leaves size and time as they were, its change time says so.
-func (f *file) leftOver(m meta) (bool, error) {
+// seemsLeft says whether m may be of the copy of f that an earlier run has made. It had the source's times last of all. If
+// the source changed after that in a way that leaves size and time as they were, its change time says so.
+func (f *file) seemsLeft(m meta) bool {
 	before := f.meta.ctime.Before(m.ctime) || f.meta.ctime.IsZero()
-	if m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime) && before {
-		f.there = true
+	return m.mode.IsRegular() && m.size == f.meta.size && m.mtime.Equal(f.meta.mtime) && before
+}
+
+// leftOver decides about what an earlier run has left under the name of f.
+func (f *file) leftOver(m meta) (bool, error) {
+	if f.seemsLeft(m) {
+		f.there, f.doubtful = !f.node.doubtful, f.node.doubtful
 		return false, nil
 	}
 	if err := f.to.dir.removeAll(f.to.name, m.mode.IsDir()); err != nil {

@@ -23,17 +23,27 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("another run is copying to %s (it has locked %s)", e.Dest, e.Part)
 }
 
-// SpaceError says that there is no space for a file, before or while it is written.
+// SpaceError says that there is no space for a file, before or while it is written, or for a tree, before it is copied to
+// its end.
 type SpaceError struct {
 	Dest       string
-	Need, Free int64 // bytes; Free is below zero if it is not known
+	Need, Free int64 // bytes, or inodes; Free is below zero if it is not known
+	SoFar      bool  // Need is that of what was seen of a tree, and Free what was free when it began
+	Inodes     bool
 }
 
 func (e *SpaceError) Error() string {
-	if e.Free < 0 {
-		return fmt.Sprintf("no space for %s: it needs %d bytes", e.Dest, e.Need)
+	unit, least := "bytes", ""
+	if e.Inodes {
+		unit = "inodes"
 	}
-	return fmt.Sprintf("no space for %s: it needs %d bytes and %d are free", e.Dest, e.Need, e.Free)
+	if e.SoFar {
+		least = "at least "
+	}
+	if e.Free < 0 {
+		return fmt.Sprintf("no space for %s: it needs %s%d %s", e.Dest, least, e.Need, unit)
+	}
+	return fmt.Sprintf("no space for %s: it needs %s%d %s and %d are free", e.Dest, least, e.Need, unit, e.Free)
 }
 
 // ChangedError says that a source did not stay the same while it was copied.

@@ -21,16 +21,24 @@ type file struct {
 
 	in, out *os.File
 	direct  *direct // nil for data that goes through the page cache
+
+	inKernel atomic.Bool // chunks are copied by the kernel
+	devices  devices
+	notClone error // why the data could not be shared
+
 	meta    meta
 	part    *part // nil where the destination is written in place
 	journal *journal
 	noted   atomic.Bool // there is something in the journal
 
 	unsynced notes
-	begun    bool // bytes may have moved
-	skip     bool // the destination is to stay as it is
-	there    bool // an earlier run has copied it whole
-	current  bool // the destination, which is to stay, is a copy of it: other names can be linked to it
+	taken    taking
+	old      *meta // what it replaces in a tree
+	begun    bool  // bytes may have moved
+	skip     bool  // the destination is to stay as it is
+	there    bool  // an earlier run has copied it whole
+	doubtful bool  // it seems so, but the data may be lost
+	current  bool  // the destination, which is to stay, is a copy of it: other names can be linked to it
 
 	// Of a small file in a tree, which has no part file.
 	piece    []byte // its data
@@ -88,7 +96,7 @@ func (f *file) begin(ctx context.Context) error {
 	}
 	if shared {
 		err = f.afterShare()
-	} else {
+	} else if err = f.takeRoom(); err == nil {
 		err = f.beginData(ctx)
 	}
 	if err != nil || f.left.Load() > 0 {
@@ -123,32 +131,6 @@ func (f *file) openSource() error {
 	return nil
 }
 
-// share lets the file system share the data, if that is wished for and can be done.
-func (f *file) share(out *os.File) (bool, error) {
-	if f.Reflink == ReflinkNever || f.meta.size == 0 || f.Reflink == ReflinkAuto && f.node != nil && f.node.tree.noClone.Load() {
-		return false, nil
-	}
-	err := clone(out, f.in)
-	switch {
-	case err == nil:
-		f.Progress.Grow(0, -f.meta.size)
-		return true, nil
-	case f.Reflink == ReflinkAlways:
-		return false, fmt.Errorf("cannot share the data of %s with %s: %w", f.from.shown, f.to.shown, err)
-	case f.node != nil && cannotClone(err):
-		f.node.tree.noClone.Store(true)
-	}
-	return false, nil
-}
-
-// afterShare takes away what an earlier run may have left behind the shared data, and its journal.
-func (f *file) afterShare() error {
-	if err := f.part.f.Truncate(f.meta.size); err != nil {
-		return fmt.Errorf("cannot write %s: %w", f.to.shown, because(err))
-	}
-	return f.dropJournal()
-}
-
 // beginData finds what is to be copied and takes the room for it. A single chunk is copied at once.
 func (f *file) beginData(ctx context.Context) error {
 	if f.meta.size == 0 || sizeUnsure(f.meta) {
@@ -176,6 +158,7 @@ func (f *file) beginData(ctx context.Context) error {
 	if f.Direct {
 		f.direct = f.openDirect()
 	}
+	f.beginInKernel(f.notClone)
 	switch n := f.cut.count(); n {
 	case 0:
 		return nil
@@ -275,15 +258,17 @@ func (f *file) complete(ctx context.Context) error {
 		f.discard()
 		return nil
 	}
-	if err == nil && f.Fsync {
-		err = f.to.dir.sync(f.to.shown)
-	}
 	if err != nil {
 		return err
 	}
 	if f.journal != nil {
 		if err := f.journal.remove(); err != nil {
 			f.warn("its journal", f.to.shown, err)
+		}
+	}
+	if f.Fsync { // the name, and that there is no journal any more
+		if err := f.to.dir.sync(f.to.shown); err != nil {
+			return err
 		}
 	}
 	f.part.close()
@@ -321,6 +306,7 @@ func (f *file) end(ctx context.Context, err error) error {
 	f.release(err != nil && f.resumable(ctx, err))
 	switch {
 	case err != nil:
+		f.giveRoomBack()
 		err = f.failed(ctx, f.from.shown, err, f.begun || f.node != nil)
 	case f.skip:
 		f.Progress.ItemSkipped()

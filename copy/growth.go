@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // growth is a new directory under the name of a part, beside its place, where nobody looks at it: the files in it can
@@ -19,13 +20,15 @@ type growth struct {
 	noteName string
 }
 
-// noteOf says what an earlier run must have copied, when and how, for what it left to be of use: the same directory, in
-// this boot of the machine, because another one may have lost the data of what seems complete; and with all that this run
-// is to do for each file, because files that are whole are not looked at again.
-func (n *node) noteOf() string {
+// noteOf says what an earlier run must have copied, and how, for what it left to be of use: the same directory, and with
+// all that this run is to do for each file, because files that are whole are not looked at again. Behind that it says in
+// which boot of the machine and mount of the destination: after another one, data of what seems complete may be lost.
+func (n *node) noteOf() (what, when string) {
 	t := n.tree
-	return fmt.Sprintf("pace tree 2\n%s\n%d %d\narchive %t verify %t fsync %t one file system %t\n",
-		bootID(), n.meta.dev, n.meta.ino, t.Archive, t.Verify, t.Fsync, t.OneFileSystem)
+	what = fmt.Sprintf("pace tree 3\n%d\narchive %t verify %t fsync %t one file system %t\n",
+		n.meta.ino, t.Archive, t.Verify, t.Fsync, t.OneFileSystem)
+	id, _ := partIDOf(n.dst.f) // where mounts have no numbers there is none
+	return what, fmt.Sprintf("boot %s mount %d source %d\n", bootID(), id.mount, n.meta.dev)
 }
 
 // grow makes the directory n.to under its part name, or takes over what an earlier run has left of it.
@@ -100,20 +103,21 @@ func (n *node) take(g *growth, old bool) error {
 	if err := n.dst.f.Chmod(0o700); err != nil {
 		return fmt.Errorf("cannot create directory %s: %w", n.to.shown, because(err))
 	}
-	if g.note, err = openOwn(n.to.dir.pathOf(g.noteName)); err != nil {
+	if g.note, err = openOwn(n.to.dir.pathOf(g.noteName), beside(n.to.shown, g.noteName)); err != nil {
 		return err
 	}
-	text := n.noteOf()
+	what, when := n.noteOf()
 	if old {
-		if err := n.takeOver(g, text); err != nil {
+		if err := n.takeOver(g, what, when); err != nil {
 			return err
 		}
 	}
 	if n.resumed {
+		// Also after another boot: as long as its files have not all been compared, the note stays the old one.
 		return nil
 	}
 	if err = g.note.Truncate(0); err == nil {
-		_, err = g.note.WriteAt([]byte(text), 0)
+		_, err = g.note.WriteAt([]byte(what+when), 0)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot create directory %s: %w", n.to.shown, because(err))
@@ -121,20 +125,26 @@ func (n *node) take(g *growth, old bool) error {
 	return nil
 }
 
+const noteMax = 1024 // bytes; none is longer
+
 // takeOver decides about what an earlier run has left.
-func (n *node) takeOver(g *growth, text string) error {
-	buf := make([]byte, len(text)+1)
+func (n *node) takeOver(g *growth, what, when string) error {
+	buf := make([]byte, noteMax)
 	count, _ := g.note.ReadAt(buf, 0)
+	then, same := strings.CutPrefix(string(buf[:count]), what)
 	switch {
 	case n.tree.NoResume:
 		n.tree.Log.Info("starting over", "item", n.to.shown, "reason", "--no-resume")
-	case string(buf[:count]) == text:
+	case same && then == when:
 		n.resumed = true
 		n.tree.Log.Warn("resuming", "item", n.to.shown)
 		return nil
+	case same:
+		n.resumed, n.doubtful = true, true
+		n.tree.Log.Warn("resuming", "item", n.to.shown, "reason", "since another boot, files that are there are compared")
+		return nil
 	default:
-		n.tree.Log.Warn("starting over", "item", n.to.shown,
-			"reason", "what is there is of another source, another boot or other options")
+		n.tree.Log.Warn("starting over", "item", n.to.shown, "reason", "what is there is of another source or other options")
 	}
 	return n.dst.clear()
 }

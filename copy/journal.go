@@ -29,6 +29,7 @@ import (
 type journal struct {
 	f      *os.File
 	path   string // for messages
+	at     string // where it is found: the path, or one through an open directory
 	unlink func() error
 	head   header // as restart would write it
 
@@ -49,7 +50,8 @@ type resumeState struct {
 	why string
 }
 
-// hashedRange is n bytes from off with their XXH3 sum.
+// hashedRange is n bytes from off with their XXH3 sum. The sum is 0 where nobody has seen the bytes: such a range cannot
+// be checked, nor can the one in 2^64 that really has this sum.
 type hashedRange struct {
 	off, n int64
 	sum    uint64
@@ -62,7 +64,7 @@ const journalSuffix = ".pace-journal"
 func journalName(name string, hashed bool) string {
 	if hashed || len(".")+len(name)+len(journalSuffix) > maxName {
 		sum := sha256.Sum256([]byte(name))
-		name = fmt.Sprintf("%x", sum[:16])
+		name = fmt.Sprintf("%x", sum[:hashedLen])
 	}
 	return "." + name + journalSuffix
 }
@@ -81,13 +83,18 @@ func removeJournal(path string) error {
 	return nil
 }
 
-// openJournal opens or begins the journal at path, for what beginJournal says.
-func openJournal(path string, src identity, part *os.File) (*journal, resumeState, error) {
-	f, err := openOwn(path)
+// openJournal opens or begins the journal at path, for what beginJournal says. In a tree path leads through an open
+// directory and says nothing to the user: messages name shown.
+func openJournal(path, shown string, src identity, part *os.File) (*journal, resumeState, error) {
+	f, err := openOwn(path, shown)
 	if err != nil {
 		return nil, resumeState{}, err
 	}
-	return beginJournal(f, path, func() error { return removeJournal(path) }, src, part)
+	j, state, err := beginJournal(f, shown, func() error { return removeJournal(path) }, src, part)
+	if err == nil {
+		j.at = path
+	}
+	return j, state, err
 }
 
 // beginJournal takes over f, opened for reading and writing without following symlinks or waiting for a fifo, as the
@@ -98,7 +105,7 @@ func openJournal(path string, src identity, part *os.File) (*journal, resumeStat
 func beginJournal(
 	f *os.File, shown string, unlink func() error, src identity, part *os.File,
 ) (*journal, resumeState, error) {
-	j := &journal{f: f, path: shown, unlink: unlink}
+	j := &journal{f: f, path: shown, at: shown, unlink: unlink}
 	state, err := j.begin(src, part)
 	if err != nil {
 		_ = f.Close()
@@ -247,7 +254,7 @@ func (j *journal) remove() error {
 // lost its own, the next run may begin one here.
 func (j *journal) mine() bool {
 	open, err1 := j.f.Stat()
-	named, err2 := os.Lstat(j.path)
+	named, err2 := os.Lstat(j.at)
 	if err1 != nil || err2 != nil || !os.SameFile(open, named) {
 		return false
 	}

@@ -77,9 +77,9 @@ func missing(extents []extent, done []hashedRange) []extent {
 
 const rehashBuffer = 256 * kib
 
-// rehash returns those of the ranges that read gives the bytes of, by their sums. read is as pread(2): it may return
-// less than was asked for, and 0 bytes at the end. A range that cannot be read is not kept; the only error is that ctx
-// was cancelled.
+// rehash returns those of the ranges that read gives the bytes of, by their sums; those without one are not kept. read is
+// as pread(2): it may return less than was asked for, and 0 bytes at the end. A range that cannot be read is not kept; the
+// only error is that ctx was cancelled.
 func rehash(
 	ctx context.Context, read func(p []byte, off int64) (int, error), done []hashedRange,
 ) (kept []hashedRange, err error) {
@@ -89,6 +89,9 @@ func rehash(
 	}
 	buf := make([]byte, min(longest, rehashBuffer))
 	for _, r := range done {
+		if r.sum == 0 {
+			continue
+		}
 		sum, whole := hashRange(ctx, read, r, buf)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

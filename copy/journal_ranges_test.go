@@ -163,12 +163,12 @@ func TestRehashUnreadable(t *testing.T) {
 
 func TestRehashBoundedMemory(t *testing.T) {
 	largest := 0
-	r := hashedRange{0, 1 << 26, 0}
+	r := hashedRange{0, 1 << 26, 1}
 	kept, err := rehash(t.Context(), func(p []byte, _ int64) (int, error) {
 		largest = max(largest, len(p))
 		return len(p), nil
 	}, []hashedRange{r})
-	if err != nil || len(kept) != 0 || largest > rehashBuffer {
+	if err != nil || len(kept) != 0 || largest > rehashBuffer || largest == 0 {
 		t.Errorf("kept %v, %v, read %d bytes at once", kept, err, largest)
 	}
 }

@@ -29,7 +29,7 @@ func journaled(t testing.TB, size int64) (path string, part *os.File, src identi
 
 func mustOpenJournal(t testing.TB, path string, src identity, part *os.File) (*journal, resumeState) {
 	t.Helper()
-	j, state, err := openJournal(path, src, part)
+	j, state, err := openJournal(path, path, src, part)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +311,7 @@ func TestJournalOfItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := openJournal(path, identityOf(m), part); err == nil || !strings.Contains(err.Error(), "source is the journal") {
+	if _, _, err := openJournal(path, path, identityOf(m), part); err == nil || !strings.Contains(err.Error(), "source is the journal") {
 		t.Errorf("got %v", err)
 	}
 	same(t, path, []byte("precious"))

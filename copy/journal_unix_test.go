@@ -31,7 +31,7 @@ func TestJournalPlanted(t *testing.T) {
 			if err := plant(victim, path); err != nil {
 				t.Fatal(err)
 			}
-			_, _, err := openJournal(path, src, part)
+			_, _, err := openJournal(path, path, src, part)
 			if err == nil || !strings.Contains(err.Error(), "not a journal of this user") {
 				t.Errorf("got %v", err)
 			}

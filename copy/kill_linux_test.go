@@ -27,7 +27,11 @@ func TestChild(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		t.Fatal(err)
 	}
-	mustRun(t, c.options())
+	r := newRun(c.options())
+	c.prepare(t, r)
+	if report, err := r.run(t.Context()); err != nil || report.ItemsFailed > 0 {
+		t.Fatalf("got %+v, %v", report, err)
+	}
 }
 
 // child is what a child is to copy, and how.
@@ -36,6 +40,7 @@ type child struct {
 	Mode         limiter.Mode
 	ChunkSize    int64
 	Workers      int
+	Counter      string // a file that outlives the child: see written
 }
 
 func (c child) options() Options {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// links are the files of a tree that have several names. The first name that is met is copied, the others are linked to
-// it when it is whole.
+// links are the files that have several names, in all sources of a run together. The first name that is met is copied, the
+// others are linked to it when it is whole.
 type links struct {
 	mu     sync.Mutex
 	groups map[inode]*linkGroup
@@ -15,17 +15,36 @@ type links struct {
 
 type inode struct{ dev, ino uint64 }
 
-// linkGroup is one such file. Its names are all in the tree, or it stays in memory until the end.
+// linkGroup is one such file. Its names are all in the sources, or it stays in memory until the end.
 type linkGroup struct {
 	all *links
 	key inode
 
 	mu      sync.Mutex
-	left    uint64  // names not met yet
-	busy    bool    // the first name is being copied
-	node    *node   // where the first name is; nil before it is whole
-	name    string  // of the first
+	left    uint64 // names not met yet
+	busy    bool   // the first name is being copied
+	first   linkHome
 	waiting []*file // names met meanwhile
+}
+
+// linkHome is where the first name of a file is. Its directory may have been closed, and have another name now.
+type linkHome struct {
+	open  func() (*dir, error) // nil before the file is whole
+	name  string
+	shown string
+}
+
+// home is where name is in the destination.
+func (n *node) home(name string) linkHome {
+	return linkHome{n.reopen, name, n.into(name).shown}
+}
+
+// home is where the destination of a source of its own is.
+func (to place) home() linkHome {
+	return linkHome{name: to.name, shown: to.shown, open: func() (*dir, error) {
+		parent, err := openParent(to.shown)
+		return parent.dir, err
+	}}
 }
 
 func (l *links) init() { l.groups = map[inode]*linkGroup{} }
@@ -50,12 +69,14 @@ func (l *links) of(m meta) *linkGroup {
 func (g *linkGroup) copy(ctx context.Context, b *batch, f *file) error {
 	g.mu.Lock()
 	switch {
-	case g.node != nil:
+	case g.first.open != nil:
 		g.mu.Unlock()
 		return g.linkFile(ctx, f)
 	case g.busy:
-		_ = f.in.Close()
-		f.in = nil
+		if f.in != nil {
+			_ = f.in.Close()
+			f.in = nil
+		}
 		g.waiting = append(g.waiting, f)
 		g.mu.Unlock()
 		return nil
@@ -63,6 +84,9 @@ func (g *linkGroup) copy(ctx context.Context, b *batch, f *file) error {
 	g.busy = true
 	g.mu.Unlock()
 	f.first = true
+	if f.node == nil {
+		return f.start(ctx)
+	}
 	return f.startInTree(ctx, b)
 }
 
@@ -74,8 +98,10 @@ func (g *linkGroup) settle(f *file, whole bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.busy = false
-	if whole {
-		g.node, g.name = f.node, f.to.name
+	if whole && f.node != nil {
+		g.first = f.node.home(f.to.name)
+	} else if whole {
+		g.first = f.to.home()
 	}
 	for _, w := range g.waiting {
 		f.engine.later(func(ctx context.Context) error { return g.again(ctx, w) })
@@ -85,6 +111,9 @@ func (g *linkGroup) settle(f *file, whole bool) {
 
 // again begins a name that has waited. If the first one failed, it is the first now.
 func (g *linkGroup) again(ctx context.Context, f *file) error {
+	if f.node == nil {
+		return g.copy(ctx, nil, f)
+	}
 	if err := f.openInTree(); err != nil {
 		return f.end(ctx, err)
 	}
@@ -118,32 +147,51 @@ func (g *linkGroup) linked(to place) (bool, error) {
 	if err != nil {
 		return false, nil // it will be made, or not
 	}
-	d, err := g.node.reopen()
+	d, err := g.first.open()
 	if err != nil {
-		return false, fmt.Errorf("cannot link %s to %s: %w", to.shown, g.node.into(g.name).shown, err)
+		return false, fmt.Errorf("cannot link %s to %s: %w", to.shown, g.first.shown, err)
 	}
 	defer func() { _ = d.close() }()
-	first, err := d.lstat(g.name)
+	first, err := d.lstat(g.first.name)
 	return err == nil && sameFile(first, now), nil
 }
 
 // link makes to a name of the group.
 func (g *linkGroup) link(to place) error {
-	d, err := g.node.reopen()
+	d, err := g.first.open()
 	if err == nil {
-		err = to.dir.link(place{dir: d, name: g.name}, to.name)
+		err = to.dir.link(place{dir: d, name: g.first.name}, to.name)
 		_ = d.close()
 	}
 	if err != nil {
-		return fmt.Errorf("cannot link %s to %s: %w", to.shown, g.node.into(g.name).shown, err)
+		return fmt.Errorf("cannot link %s to %s: %w", to.shown, g.first.shown, err)
 	}
 	return nil
+}
+
+// linkOrMake makes to like from by make, or a name of what was made of another name of from. home is where to is.
+func (r *run) linkOrMake(
+	from, to place, m meta, home linkHome, make func() (skipped bool, err error),
+) (skipped bool, err error) {
+	if !r.Archive || m.nlink < 2 {
+		return make()
+	}
+	group := r.links.of(m)
+	group.mu.Lock()
+	defer group.mu.Unlock()
+	if group.first.open != nil {
+		return r.placeEntry(to, m, from, group.link)
+	}
+	if skipped, err = make(); err == nil && !skipped {
+		group.first = home
+	}
+	return skipped, err
 }
 
 // reopen opens the directory n in the destination once more. It may have been closed, and have another name now.
 func (n *node) reopen() (*dir, error) {
 	if n.parent == nil {
-		return n.dst.up(".")
+		return n.reopenRoot()
 	}
 	above, err := n.parent.reopen()
 	if err != nil {
@@ -153,4 +201,33 @@ func (n *node) reopen() (*dir, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return above.sub(n.atName)
+}
+
+// reopenRoot finds the root of a tree that is done by its path: it must still be the same directory.
+func (n *node) reopenRoot() (*dir, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed {
+		return n.dst.up(".")
+	}
+	d, err := openDir(n.tree.dst)
+	if err != nil {
+		return nil, err
+	}
+	if m, err := d.meta(); err != nil || !sameFile(m, n.was) {
+		_ = d.close()
+		return nil, fmt.Errorf("%s is another directory now", n.tree.dst)
+	}
+	return d, nil
+}
+
+// closeDst closes the directory in the destination. The root's may be asked for once more, by links to what is in it.
+func (n *node) closeDst() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.parent == nil && n.tree.Archive {
+		n.was, _ = n.dst.meta()
+	}
+	n.closed = true
+	_ = n.dst.close()
 }

@@ -26,7 +26,8 @@ type Options struct {
 	// OneFileSystem does not go into folders on other file systems than their source, as cp -x.
 	OneFileSystem bool
 
-	// Mode is how the I/O of chunks is driven.
+	// Mode is how the I/O of chunks is driven. Where the file system copies ranges itself (copy_file_range(2) on NFS, SMB,
+	// Ceph and FUSE, and where btrfs or XFS could not share a whole file), a worker's thread blocks in that call in each mode.
 	Mode limiter.Mode
 	// Workers is how many chunks are in flight; 0 means the mode's default ([DefaultWorkers]). Sequential has one.
 	Workers int

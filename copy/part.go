@@ -21,6 +21,7 @@ type part struct {
 const (
 	partSuffix = ".pace-part"
 	maxName    = 255 // NAME_MAX of nearly every file system
+	hashedLen  = 16  // bytes of the hash that stands for a name
 )
 
 // partName returns the name of the part file of a destination. Every run finds the same one, so that a dead run's is
@@ -28,7 +29,7 @@ const (
 func partName(name string, hashed bool) string {
 	if hashed || len(".")+len(name)+len(partSuffix) > maxName {
 		sum := sha256.Sum256([]byte(name))
-		name = fmt.Sprintf("%x", sum[:16])
+		name = fmt.Sprintf("%x", sum[:hashedLen])
 	}
 	return "." + name + partSuffix
 }

@@ -160,6 +160,12 @@ func flock(fd int) error {
 	}
 }
 
+// lockFree says whether nobody else has locked f, which is locked from then on.
+func lockFree(f *os.File) bool {
+	err := flock(int(f.Fd()))
+	return err == nil || hasNoLocks(err)
+}
+
 // hasNoLocks says whether err of flock only means that the file system has no locks; EBADF is what NFS says of a
 // descriptor that is not for writing.
 func hasNoLocks(err error) bool {

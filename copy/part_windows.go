@@ -59,4 +59,7 @@ func beside(path, name string) string {
 	return folder + name
 }
 
+// lockFree is true here: a file that is locked cannot even be opened.
+func lockFree(*os.File) bool { return true }
+
 func isNameTooLong(err error) bool { return errors.Is(err, windows.ERROR_FILENAME_EXCED_RANGE) }

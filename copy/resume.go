@@ -3,6 +3,7 @@ package copy
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sync"
 )
 
@@ -20,7 +21,8 @@ func (f *file) resume(ctx context.Context) error {
 		}
 		return f.startOver()
 	}
-	journal, state, err := openJournal(path, identityOfMeta(f.meta), f.part.f)
+	shown := beside(f.to.shown, filepath.Base(path))
+	journal, state, err := openJournal(path, shown, identityOf(f.meta), f.part.f)
 	if err != nil {
 		return err
 	}
@@ -29,6 +31,7 @@ func (f *file) resume(ctx context.Context) error {
 		if state.done, err = f.checkAgain(ctx, state.done); err != nil {
 			return err
 		}
+		state.why = "nothing of what was copied before is sure to be there still"
 	}
 	if len(state.done) == 0 {
 		if state.why != "" {
@@ -108,7 +111,7 @@ func (f *file) note(r hashedRange) error {
 	f.unsynced.mu.Lock()
 	f.unsynced.ranges = append(f.unsynced.ranges, r)
 	f.unsynced.bytes += r.n
-	if f.unsynced.bytes < syncEvery {
+	if f.unsynced.bytes < f.syncEvery {
 		f.unsynced.mu.Unlock()
 		return nil
 	}
@@ -121,6 +124,11 @@ func (f *file) note(r hashedRange) error {
 func (f *file) noteSynced(ranges []hashedRange) error {
 	if err := f.out.Sync(); err != nil {
 		return f.writeError(err)
+	}
+	if !f.noted.Load() { // the names of the part and of its journal
+		if err := f.to.dir.sync(f.to.shown); err != nil {
+			return err
+		}
 	}
 	for _, r := range ranges {
 		if err := f.journal.add(r); err != nil {
@@ -138,12 +146,4 @@ func (f *file) journalPath() string {
 		return journalPath(f.to.shown, hashed)
 	}
 	return f.to.dir.pathOf(journalPath(f.to.name, hashed))
-}
-
-func identityOfMeta(m meta) identity {
-	id := identity{dev: m.dev, ino: m.ino, size: m.size, mtime: m.mtime.UnixNano()}
-	if !m.ctime.IsZero() {
-		id.ctime = m.ctime.UnixNano()
-	}
-	return id
 }

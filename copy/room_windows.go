@@ -22,6 +22,12 @@ func freeSpace(f *os.File) (int64, bool) {
 	return int64(min(free, math.MaxInt64)), true
 }
 
+// freeInodes does not know here.
+func freeInodes(*os.File) (int64, bool) { return 0, false }
+
+// blocksOf does not know here.
+func blocksOf(*os.File) blockRule { return blockRule{size: 1} }
+
 // preallocate leaves it to the file's length, which makes room on this system.
 func preallocate(*os.File, extent) error { return nil }
 

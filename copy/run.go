@@ -30,6 +30,7 @@ type run struct {
 	driver   driver
 	engine   *engine
 	live     live
+	links    links
 
 	warnings atomic.Int64
 	warned   sync.Map     // what kinds of them
@@ -41,6 +42,11 @@ type run struct {
 	// Tests put faults here.
 	openRing func(workers int, size int64) (driver, error)
 	wrap     func(driver) driver
+	ranges   rangeCopier
+
+	syncEvery int64
+
+	noRanges sync.Map // devices between which the kernel copies nothing
 }
 
 // Run copies what o says, files in parallel and the chunks of large files in parallel.
@@ -68,8 +74,10 @@ func newRun(o Options) *run {
 	o.Recursive = o.Recursive || o.Archive
 	r := &run{
 		Options: o, dests: map[string]fs.FileInfo{}, works: map[string]string{},
-		openRing: openRing, wrap: func(d driver) driver { return d },
+		openRing: openRing, wrap: func(d driver) driver { return d }, ranges: kernelRanges,
+		syncEvery: syncEvery,
 	}
+	r.links.init()
 	r.live.all = map[abandoner]bool{}
 	r.engine = newEngine(r.nextJob)
 	return r
@@ -175,7 +183,7 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 		if !it.isTree(&r.Options) {
 			return func(ctx context.Context) error { return r.copyItem(ctx, it) }, nil
 		}
-		root, err := r.openTree(it)
+		root, err := r.openTree(ctx, it)
 		if err != nil {
 			if err := r.failed(ctx, it.src, err, false); err != nil {
 				return nil, err
@@ -213,6 +221,10 @@ func (r *run) copyItem(ctx context.Context, it item) error {
 		}
 		f.given = f.to.dir
 	}
+	if r.Archive && f.meta.nlink > 1 && f.inPlace == 0 && !r.DryRun {
+		f.group = r.links.of(f.meta)
+		return f.group.copy(ctx, nil, f)
+	}
 	return f.start(ctx)
 }
 
@@ -246,7 +258,8 @@ func (r *run) specialItem(it item, t target) (skipped bool, err error) {
 	if r.DryRun {
 		return r.dryEntry(to, metaOfInfo(it.info), from)
 	}
-	return r.makeSpecial(from, to, metaOfInfo(it.info))
+	m := metaOfInfo(it.info)
+	return r.linkOrMake(from, to, m, to.home(), func() (bool, error) { return r.makeSpecial(from, to, m) })
 }
 
 // failed counts an item that failed. The error returned is one that ends the run.

@@ -17,20 +17,18 @@ func (n *node) copySpecial(name string) (skipped bool, err error) {
 	if m.mode.IsRegular() || m.mode.IsDir() {
 		return false, &ChangedError{from.shown}
 	}
-	if !n.tree.Archive || m.nlink < 2 {
-		return n.tree.makeSpecial(from, to, m)
-	}
-	group := n.tree.links.of(m)
-	group.mu.Lock()
-	defer group.mu.Unlock()
-	if group.node != nil {
-		return n.tree.placeEntry(to, m, from, group.link)
+	return n.tree.linkOrMake(from, to, m, n.home(name), func() (bool, error) { return n.newSpecial(from, to, m) })
+}
+
+// newSpecial makes to like from, which takes an inode if there is nothing of that name.
+func (n *node) newSpecial(from, to place, m meta) (skipped bool, err error) {
+	if n.made && !n.resumed || !n.dst.has(to.name) {
+		if err := n.room.take(0, 1); err != nil {
+			return false, err
+		}
 	}
 	skipped, err = n.tree.makeSpecial(from, to, m)
-	if err == nil && !skipped {
-		group.node, group.name = n, name
-	}
-	return skipped, err
+	return skipped, n.dst.noInode(to.shown, err)
 }
 
 // makeSpecial makes to like from, of which m tells.
@@ -76,7 +74,7 @@ func (r *run) placeEntry(to place, m meta, from place, create func(at place) err
 		}
 	}
 	at := place{dir: to.dir, name: partName(to.name, true), shown: to.shown}
-	if from.dir.has(at.name) {
+	if from.dir != nil && from.dir.has(at.name) {
 		return false, fmt.Errorf("cannot create %s: the source has an entry of its part's name", to.shown)
 	}
 	_ = to.dir.remove(at.name) // of a run that was killed
@@ -97,7 +95,7 @@ func (r *run) entryStays(now meta, err error, to place, m meta, from place) (sta
 		return false, fmt.Errorf("cannot create %s: %w", to.shown, err)
 	case sameFile(now, m):
 		return false, usagef("%s and %s are the same file", from.shown, to.shown)
-	case now.mode.IsDir():
+	case now.mode.IsDir() && !r.NoClobber: // cp -n keeps a folder too, and has nothing to say of it
 		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", to.shown, from.shown)
 	}
 	return r.stays(now, m), nil

@@ -15,10 +15,7 @@ type tree struct {
 	src, dst string // as the user knows them
 	root     *node
 	noClone  atomic.Bool // the file system has turned out not to share data
-	links    links
-	only     *only // nil for all
-
-	room room
+	only     *only       // nil for all
 }
 
 // node is a directory of a tree. It is done when everything in it is.
@@ -29,17 +26,22 @@ type node struct {
 	rel      string // from the root, with slashes; "" for the root
 	src, dst *dir
 	meta     meta
-	made     bool    // it was not there before
-	grown    *growth // it grows under another name
-	hidden   bool    // it, or a directory above it, grows under another name
-	resumed  bool    // an earlier run has begun it
-	unseen   bool    // the source could not be listed to its end
-	to       place   // where it is in its parent; the root's folder is not a node
+	made     bool     // it was not there before
+	grown    *growth  // it grows under another name
+	hidden   bool     // it, or a directory above it, grows under another name
+	resumed  bool     // an earlier run has begun it
+	doubtful bool     // and what it has copied may be lost
+	unseen   bool     // the source could not be listed to its end
+	mark     *jobMark // of the root
+	room     *room    // of the file system that it is in
+	to       place    // where it is in its parent; the root's folder is not a node
 
 	holds atomic.Int64
 
 	mu     sync.Mutex
 	atName string // the name that it has now
+	closed bool
+	was    meta // of the root's directory in the destination, when it was closed
 }
 
 func (n *node) shown(root, name string) string {
@@ -95,8 +97,9 @@ func (n *node) release(ctx context.Context) error {
 
 func (n *node) close() {
 	_ = n.src.close()
+	n.mark.close()
 	if n.dst != nil {
-		_ = n.dst.close()
+		n.closeDst()
 	}
 	if n.grown != nil {
 		n.grown.close()
@@ -124,6 +127,7 @@ func (n *node) complete(ctx context.Context) error {
 			return err
 		}
 	}
+	n.mark.end() // before the times
 	if n.made {
 		n.tree.tell(n.shown(n.tree.src, ""), n.shown(n.tree.dst, ""))
 	}
@@ -156,9 +160,8 @@ func (n *node) complete(ctx context.Context) error {
 }
 
 // openTree opens both sides of a tree at its root. Its node is held for the walk.
-func (r *run) openTree(it item) (*node, error) {
+func (r *run) openTree(ctx context.Context, it item) (*node, error) {
 	t := &tree{run: r, src: it.src, dst: trimSlashes(it.dst)}
-	t.links.init()
 	src, err := openDir(it.src)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", it.src, because(err))
@@ -168,10 +171,8 @@ func (r *run) openTree(it item) (*node, error) {
 		_ = src.close()
 		return nil, err
 	}
-	t.root = n
-	if n.dst != nil {
-		t.room = roomOf(n.dst)
-	}
+	t.root, n.room = n, roomOf(n.dst, t.dst)
+	t.noClone.Store(n.dst != nil && sharesNothing(n.src.f, n.dst.f)) // known before the first file is counted
 	err = t.choose()
 	if err == nil {
 		err = n.checkDelete()
@@ -180,6 +181,7 @@ func (r *run) openTree(it item) (*node, error) {
 		n.close()
 		return nil, err
 	}
+	n.mark = n.beginMark(ctx)
 	n.holds.Store(1)
 	r.live.add(n)
 	return n, nil

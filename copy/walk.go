@@ -125,7 +125,7 @@ func (l *level) batch(most int) []fs.DirEntry {
 
 // enter opens a directory on both sides. It returns nil if that fails; the error is one that ends the run.
 func (l *level) enter(ctx context.Context, name string) (*node, error) {
-	n := &node{tree: l.tree, parent: l.node, name: name, rel: l.relOf(name), hidden: l.hidden, atName: name}
+	n := &node{tree: l.tree, parent: l.node, name: name, rel: l.relOf(name), hidden: l.hidden, doubtful: l.doubtful, atName: name}
 	n.to = l.into(name)
 	if err := n.open(); err != nil {
 		shown := n.shown(n.tree.src, "")
@@ -148,7 +148,10 @@ func (n *node) open() (err error) {
 		err = n.noLoop(shown)
 	}
 	if err == nil {
-		err = n.openDst()
+		err = n.parent.dst.noInode(n.to.shown, n.openDst())
+	}
+	if err == nil {
+		err = n.enterRoom()
 	}
 	if err != nil {
 		_ = n.src.close()

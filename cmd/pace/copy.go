@@ -94,8 +94,12 @@ func copyCommand(std streams) *cli.Command {
 Copies files and trees as cp does, with many chunks and files in flight. A file
 has its final name only when it is whole, and so has a new tree: until then they
 are beside it, under a name that ends with .pace-part. A run that was stopped or
-killed goes on where it was when the same command is run again. Permission bits
-and times are kept; -a keeps everything.
+killed goes on where it was when the same command is run again, also into a
+folder that was there before. Permission bits and times are kept; -a keeps
+everything. A tree is stopped as soon as more of it was seen than fits.
+
+Within NFS, SMB, Ceph and FUSE the server copies ranges by itself, unless
+--reflink never is given; in every mode a worker's thread waits for that.
 
 Examples:
   pace copy -a ~/photos /mnt/backup/

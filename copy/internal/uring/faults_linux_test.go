@@ -58,6 +58,33 @@ func TestEnterFaults(t *testing.T) {
 	copyThrough(t, newRing(t, Config{Buffers: 4, BufferSize: 4096}, k), 8)
 }
 
+// A kernel that takes nothing for ever breaks the ring, and whoever waits is told.
+func TestEnterRefusesForEver(t *testing.T) {
+	t.Parallel() // it waits for seconds
+	needRing(t)
+	k := kernel
+	var refuse atomic.Bool
+	asked := 0
+	k.enter = func(fd int, submit, wait, flags uint32) (int, error) {
+		if refuse.Load() {
+			asked++
+			return 0, unix.EAGAIN
+		}
+		return enter(fd, submit, wait, flags)
+	}
+	r, err := open(Config{Buffers: 1, BufferSize: 4096}, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse.Store(true)
+	if _, err := r.ReadAt(t.Context(), r.wakeFd, r.Buffer(), 0); !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("read: %v, want EAGAIN", err)
+	}
+	if err := r.Close(); !errors.Is(err, unix.EAGAIN) || asked != maxRefused+1 {
+		t.Errorf("close: %v after %d refusals", err, asked)
+	}
+}
+
 // Requests are shortened on their way in, and completions fail on their way out.
 func TestShortAndFailed(t *testing.T) {
 	k := kernel

@@ -31,7 +31,12 @@ type owner struct {
 	armed    bool       // the wake-up read is in flight
 	ending   bool       // closing was seen, and all that was in flight is being cancelled
 	disarmed bool       // so is the wake-up read
+	refused  int        // how often in a row the kernel took nothing and completed nothing
 }
+
+// maxRefused bounds how often the kernel is asked in vain, a millisecond apart and more: no lack of memory that passes
+// lasts so long.
+const maxRefused = 5_000
 
 // own is the owner's life. It ends its thread with it, and so the kernel's workers for that thread. locked, if not nil,
 // is closed when it has its thread.
@@ -282,11 +287,16 @@ func (o *owner) submit(wait uint32) error {
 	o.unlink()
 	switch {
 	case err == nil || errors.Is(err, unix.EINTR):
+		o.refused = 0
 		return nil
 	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EBUSY):
 		// No memory for requests, or too many completions not taken: there is nothing to do but to take those and to
 		// ask again, when one more is there or a millisecond later.
-		if o.reap(o.complete) == 0 {
+		if o.reap(o.complete) > 0 {
+			o.refused = 0
+		} else if o.refused++; o.refused > maxRefused {
+			return fmt.Errorf("io_uring_enter: %w", err)
+		} else {
 			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(o.fd), Events: unix.POLLIN}}, 1)
 		}
 		return nil
