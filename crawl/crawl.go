@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -399,32 +398,10 @@ func statusError(status int) error {
 	return errors.New(strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status))))
 }
 
-// found returns a page as the frontier takes it.
-func (c *crawler) found(it *item) foundPage {
-	file := c.robotsOf(it.url)
-	return foundPage{item: it, forbidden: file != nil && file.disallows(it.url) && !c.stale(file)}
-}
-
 // inScope says whether links may lead to a host.
 func (c *crawler) inScope(host string) bool {
 	key := c.o.Scope.key(host)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.scope[key]
-}
-
-// follows says whether a link to a URL is one to follow.
-func (c *crawler) follows(u URL) bool { return c.mayFollow(u) && c.wants(u) }
-
-// mayFollow is follows but for the user's patterns, which are not for seeds.
-func (c *crawler) mayFollow(u URL) bool { return c.inScope(u.Host()) && c.mayAsk(u) }
-
-// mayAsk says whether a URL that a page names may be asked for at all.
-func (c *crawler) mayAsk(u URL) bool {
-	if u.trap() != "" {
-		return false
-	}
-	// Names are checked when they are resolved; an address needs no connection to be refused.
-	addr, err := netip.ParseAddr(u.Host())
-	return err != nil || c.control(u.Host(), netip.AddrPortFrom(addr, 0), false) == nil
 }

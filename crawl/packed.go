@@ -114,9 +114,9 @@ func unpackItem(b []byte) (*item, error) {
 	if r.failed || len(r.b) > 0 {
 		return nil, damaged(errPacked)
 	}
-	u, err := ParseURL(text)
-	if err != nil {
-		return nil, damaged(err)
+	u, ok := parseCanonical(text)
+	if !ok {
+		return nil, damaged(errPacked)
 	}
 	it.url = u
 	if flags&packedFirst == 0 {

@@ -17,13 +17,13 @@ func (c *crawler) page(ctx context.Context, it *item, r *response) error {
 	}
 	p := &closing{item: it, record: c.record(it, r), response: r}
 	ch := change{item: it}
-	var children []*item
+	var children []item
 	switch {
 	case r.err != nil:
 	case r.isHTML():
-		s := scanners.Get().(*scanner)
-		defer s.giveBack() // its links are in use until all outputs have them
-		children = c.scanPage(s, p)
+		reader := pageReaders.Get().(*pageReader)
+		defer reader.giveBack() // its links are in use until all outputs have them
+		children = c.scanPage(reader, p)
 	case c.o.Requisites && r.isCSS():
 		children = c.scanStyle(p)
 	case c.isSitemap(it, r):
@@ -37,13 +37,14 @@ func (c *crawler) page(ctx context.Context, it *item, r *response) error {
 }
 
 // discovered returns the pages that links lead to.
-func (c *crawler) discovered(ctx context.Context, children []*item) []foundPage {
+func (c *crawler) discovered(ctx context.Context, children []item) []foundPage {
 	pages := make([]foundPage, 0, len(children))
-	for _, child := range children {
+	rules := c.rules()
+	for i := range children {
 		if ctx.Err() != nil {
 			break // a page may have a million links, and a robots.txt as many rules
 		}
-		pages = append(pages, c.found(child))
+		pages = append(pages, rules.found(&children[i]))
 	}
 	return pages
 }
@@ -112,20 +113,31 @@ func (r *response) isHTML() bool {
 	return media == "text/html" || media == "application/xhtml+xml"
 }
 
-var scanners = sync.Pool{New: func() any { return new(scanner) }}
+// maxKeptLinks is how many links a page may have for its memory to serve the next one.
+const maxKeptLinks = 1000
 
-// giveBack gives a scanner to the next page, unless a huge one has made it large.
-func (s *scanner) giveBack() {
-	if cap(s.text) <= maxPooled {
-		scanners.Put(s)
+// pageReader is what reading a page needs, kept for the next one.
+type pageReader struct {
+	scanner  scanner
+	listed   linkSet
+	children []item // what the page's links lead to
+}
+
+var pageReaders = sync.Pool{New: func() any { return new(pageReader) }}
+
+// giveBack gives a reader to the next page, unless a huge one has made it large.
+func (r *pageReader) giveBack() {
+	if cap(r.scanner.text) <= maxPooled && cap(r.children) <= maxKeptLinks {
+		clear(r.children)
+		pageReaders.Put(r)
 	}
 }
 
 // scanPage fills a closing and its record with what its page holds, and returns what is to be asked for next.
-func (c *crawler) scanPage(s *scanner, p *closing) []*item {
+func (c *crawler) scanPage(reader *pageReader, p *closing) []item {
 	r, rec := p.response, p.record
 	text, charset := toUTF8(r.body, r.contentType)
-	page := s.scan(text, scanOptions{
+	page := reader.scanner.scan(text, scanOptions{
 		Charset: charset, Requisites: c.o.Requisites, Styles: c.o.Requisites, Texts: c.o.CheckLinks || c.o.Graph != "",
 	})
 	p.page = &page
@@ -135,8 +147,9 @@ func (c *crawler) scanPage(s *scanner, p *closing) []*item {
 	rec.Title = page.Title
 	base := page.base(p.item.url)
 	noFollow := !c.o.IgnoreNoFollow && (page.NoFollow || robotsTagNoFollow(r.header, c.token))
-	var children []*item
-	followed := make(map[string]bool, len(page.Links)) // false: listed only
+	children := reader.children[:0]
+	reader.listed.reset(len(page.Links))
+	rules := c.rules()
 	rec.Links = make([]string, 0, len(page.Links))
 	for _, link := range page.Links {
 		u, err := base.Resolve(link.URL)
@@ -149,22 +162,19 @@ func (c *crawler) scanPage(s *scanner, p *closing) []*item {
 		if err != nil {
 			continue
 		}
-		done, listed := followed[u.String()]
-		if !listed {
+		slot, isNew := reader.listed.at(u)
+		if isNew {
 			rec.Links = append(rec.Links, u.String())
 		}
-		if !done {
+		if !slot.done {
 			skip := noFollow || !c.o.IgnoreNoFollow && link.NoFollow
-			if child := c.childOf(p.item, u, link.Kind, skip); child != nil {
-				children = append(children, child)
-				done = true
-			}
+			children, slot.done = rules.appendChild(children, p.item, u, link.Kind, skip)
 		}
-		followed[u.String()] = done
 	}
 	if len(c.o.Select) > 0 {
 		rec.Selected = c.selected(p.item, text)
 	}
+	reader.children = children
 	return children
 }
 

@@ -6,25 +6,29 @@ import "mime"
 // a font. The chain of a hostile server never ends.
 const maxRequisiteChain = 5
 
-// childOf returns the item for a link of a page, or nil if it is not to be asked for.
-func (c *crawler) childOf(parent *item, u URL, kind LinkKind, noFollow bool) *item {
-	child := &item{url: u, first: u.String(), referrer: parent.url.String(), depth: parent.depth + 1}
+// appendChild appends the item for a link of a page, or returns false if it is not to be asked for.
+func (h *hostRules) appendChild(
+	children []item, parent *item, u URL, kind LinkKind, noFollow bool,
+) (all []item, ok bool) {
+	o, depth := &h.c.o, parent.depth+1
+	requisite, check := false, false
 	switch {
 	case kind.Requisite():
-		if child.depth > c.o.Depth+maxRequisiteChain || !c.mayAsk(u) || anyMatches(c.o.Exclude, u.String()) {
-			return nil
-		}
-		child.requisite = true
-		return child
+		requisite = true
+		ok = depth <= o.Depth+maxRequisiteChain && h.mayAsk(u) && !anyMatches(o.Exclude, u.String())
 	case noFollow:
-		return nil
-	case c.leadsOn(parent) && c.follows(u):
-		return child
-	case c.o.CheckLinks && c.mayAsk(u) && !anyMatches(c.o.Exclude, u.String()):
-		child.check = true
-		return child
+	case h.c.leadsOn(parent) && h.follows(u):
+		ok = true
+	default:
+		check = true
+		ok = o.CheckLinks && h.mayAsk(u) && !anyMatches(o.Exclude, u.String())
 	}
-	return nil
+	if !ok {
+		return children, false
+	}
+	return append(children, item{
+		url: u, first: u.String(), referrer: parent.url.String(), depth: depth, requisite: requisite, check: check,
+	}), true
 }
 
 // leadsOn says whether the links of a page are followed: not those of the last depth, and not those of a document that
@@ -48,13 +52,12 @@ func (r *response) isCSS() bool {
 }
 
 // scanStyle returns the items for what a style sheet names.
-func (c *crawler) scanStyle(p *closing) []*item {
-	var children []*item
+func (c *crawler) scanStyle(p *closing) []item {
+	var children []item
+	rules := c.rules()
 	for ref := range cssURLs(p.response.body) {
 		if u, err := p.item.url.Resolve(ref.url()); err == nil {
-			if child := c.childOf(p.item, u, ref.kind, false); child != nil {
-				children = append(children, child)
-			}
+			children, _ = rules.appendChild(children, p.item, u, ref.kind, false)
 		}
 	}
 	return children

@@ -133,6 +133,33 @@ func newURL(text []byte, host, colon, path, query int, port uint16) URL {
 	return URL{string(text), int32(host), int32(path), int32(query), int32(colon), port}
 }
 
+// parseCanonical is ParseURL for what String has returned, which is only taken apart.
+func parseCanonical(text string) (u URL, ok bool) {
+	scheme, rest, ok := strings.Cut(text, "://")
+	path := strings.IndexByte(rest, '/')
+	if !ok || path < 0 || scheme != "http" && scheme != "https" {
+		return URL{}, false
+	}
+	u = URL{text: text, host: int32(len(scheme) + 3), port: 80}
+	if scheme == "https" {
+		u.port = 443
+	}
+	u.path = u.host + int32(path)
+	u.colon, u.query = u.path, int32(len(text))
+	if i := strings.LastIndexByte(rest[:path], ':'); i > strings.LastIndexByte(rest[:path], ']') {
+		u.colon = u.host + int32(i)
+		port, err := strconv.ParseUint(rest[i+1:path], 10, 16)
+		if err != nil {
+			return URL{}, false
+		}
+		u.port = uint16(port)
+	}
+	if i := strings.IndexByte(rest[path:], '?'); i >= 0 {
+		u.query = u.path + int32(i)
+	}
+	return u, true
+}
+
 // String returns the whole URL.
 func (u URL) String() string { return u.text }
 

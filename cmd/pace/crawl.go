@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"regexp"
 	"time"
 
@@ -27,6 +28,8 @@ var (
 		usage: "use for example title=h1 or image=img@src", parse: crawl.ParseSelector,
 	}
 )
+
+const gcBallast = 64 << 20
 
 // crawlFlags is what the command line of crawl says.
 type crawlFlags struct {
@@ -218,6 +221,10 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	if f.state != "" {
 		f.resume = "pace crawl --state " + shellWord(f.state)
 	}
+	// A crawl lives in a few megabytes and makes garbage with each page. What is never touched takes no memory, but the
+	// garbage collector, which waits until the heap has doubled, comes less often for it.
+	ballast := make([]byte, gcBallast)
+	defer runtime.KeepAlive(ballast)
 	return f.run(ctx, func(ctx context.Context, r running) (outcome, error) {
 		seeds, err := f.seeds(ctx, operands)
 		if err != nil {

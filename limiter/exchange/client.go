@@ -100,16 +100,20 @@ func New(o Options) *Client {
 		c.dialer.KeepAlive = keepAlivePeriod
 	}
 	c.dial = dialPolled(&c.dialer)
-	if o.Mode == limiter.Threads && haveBlocking {
+	if blocks(o.Mode) {
 		c.dial = dialBlocking(keepAlive)
 	}
 	return c
 }
 
+// blocks says whether the connections of a mode block the thread that uses them: who does one thing at a time needs no
+// poller either, and would be woken by another thread each time.
+func blocks(m limiter.Mode) bool { return m != limiter.Async && haveBlocking }
+
 // Backend returns what a connection of this client waits in: "blocking" or "poller". In mode threads "poller" is a
 // fallback that its user should hear about.
 func (c *Client) Backend() string {
-	if c.o.Mode == limiter.Threads && haveBlocking {
+	if blocks(c.o.Mode) {
 		return "blocking"
 	}
 	return "poller"
