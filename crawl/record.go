@@ -2,7 +2,6 @@ package crawl
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -119,19 +118,9 @@ func (r *recordOutput) render(p *closing) (func() error, error) {
 	if p.record == nil {
 		return nil, nil
 	}
-	if p.record.Links == nil {
-		p.record.Links = []string{}
-	}
-	if p.record.Selected == nil {
-		p.record.Selected = map[string][]string{}
-	}
 	buf := recordBuffers.Get().(*bytes.Buffer)
 	buf.Reset()
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(p.record); err != nil {
-		return nil, err
-	}
+	buf.Write(p.record.appendJSON(buf.AvailableBuffer()))
 	return func() error {
 		defer func() {
 			if buf.Cap() <= maxPooled {

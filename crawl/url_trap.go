@@ -16,7 +16,11 @@ func (u URL) trap() string {
 		return "the URL is longer than 2 KiB"
 	}
 	path := strings.TrimSuffix(strings.TrimPrefix(u.Path(), "/"), "/")
-	if strings.Count(path, "/") >= trapSegments {
+	slashes := strings.Count(path, "/")
+	if slashes < trapRepeats {
+		return "" // too few to repeat one, as in nearly all
+	}
+	if slashes >= trapSegments {
 		return "the path has more than 20 segments"
 	}
 	var segments [trapSegments]string

@@ -150,7 +150,8 @@ func (j *job) end(rep report, err error) error {
 // raiseProcs lets the kernel schedule the threads of threads mode. Otherwise every thread that blocks in a system call
 // has its P retaken by the runtime first. More than 32 gain nothing, and cost spare threads: with 1,000, 1,000 workers
 // had 1,600 OS threads. The owner of a ring is always in a system call, too short for the runtime to take its P: it gets
-// one more, so that those whom it wakes need not wait for it.
+// one more, so that those whom it wakes need not wait for it. Goroutines that crawl are in such calls for half of their
+// time: with twice the Ps a crawl of a near server was a tenth faster.
 func (j *job) raiseProcs() {
 	switch procs := runtime.GOMAXPROCS(0); {
 	case j.mode == limiter.Threads:
@@ -159,6 +160,8 @@ func (j *job) raiseProcs() {
 		}
 	case j.mode == limiter.Async && j.tool == "copy":
 		runtime.GOMAXPROCS(procs + 1)
+	case j.mode == limiter.Async && j.tool == "crawl":
+		runtime.GOMAXPROCS(2 * procs)
 	}
 }
 
