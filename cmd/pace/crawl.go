@@ -9,8 +9,8 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
-	"runtime"
 	"regexp"
+	"runtime"
 	"time"
 
 	"github.com/urfave/cli/v2"

@@ -2,8 +2,8 @@
 //
 // All of it runs on the calling goroutine, so that in mode threads the caller's own OS thread makes every connect, send
 // and recv; http.Transport reads on goroutines of its own. Requests are written and answers are parsed by net/http, and
-// a mode changes only the connection below: a blocking descriptor for [limiter.Threads] where the system has one
-// (Linux), a socket on the runtime's poller otherwise. No goroutine belongs to a connection in any mode.
+// a mode changes only the connection below: a socket on the runtime's poller for [limiter.Async], a blocking descriptor
+// for the other modes where the system has one (Linux). No goroutine belongs to a connection in any mode.
 //
 // Redirects, cookies and decompression are the caller's. HTTP/2 is not spoken.
 package exchange
