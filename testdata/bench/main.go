@@ -163,6 +163,7 @@ func (c contest) run(rounds int, work string) error {
 		_, err := exec.LookPath(x.command("", "")[0])
 		return err != nil
 	})
+	freeMemory()
 	took := make([][]cost, len(c.contenders))
 	for round := range rounds + 1 {
 		for i, x := range c.contenders {
