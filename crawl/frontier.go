@@ -66,6 +66,8 @@ type frontier interface {
 	reserve(url string) (bool, error)
 	// commit makes all the changes, or after a crash none of them, and keeps the marks for whoever resumes.
 	commit(changes []*change, marks []byte) error
+	// left says whether anything is queued.
+	left() bool
 	// close ends the frontier. Nothing is handed out any more.
 	close() error
 }

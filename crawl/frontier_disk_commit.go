@@ -25,6 +25,9 @@ func (f *diskFrontier) commit(changes []*change, marks []byte) error {
 	if err == nil && marks != nil {
 		err = b.Set(keyMarks, marks, nil)
 	}
+	if err == nil {
+		err = f.saveSitemaps(b, changes)
+	}
 	if err == nil && admitted > 0 {
 		f.admitted += admitted
 		err = b.Set(keyAdmitted, binary.AppendUvarint(nil, uint64(f.admitted)), nil)
@@ -91,7 +94,26 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 			return 0, 0, err
 		}
 	}
-	return skipped, admitted, nil
+	return skipped, admitted, f.saveTaken(b)
+}
+
+// saveSitemaps counts the sitemaps that a commit queues and takes out.
+func (f *diskFrontier) saveSitemaps(b *pebble.Batch, changes []*change) error {
+	was := f.sitemaps
+	for _, s := range f.staged {
+		if s.item.sitemap > 0 {
+			f.sitemaps++
+		}
+	}
+	for _, c := range changes {
+		if c.item != nil && c.item.sitemap > 0 {
+			f.sitemaps--
+		}
+	}
+	if f.sitemaps == was {
+		return nil
+	}
+	return b.Set(keySitemaps, binary.AppendUvarint(nil, uint64(f.sitemaps)), nil)
 }
 
 // number gives the new pages their places in their hosts' queues, and takes those that are done out.

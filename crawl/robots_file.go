@@ -145,8 +145,12 @@ func (c *crawler) robotsAnswer(it *item, r *response) error {
 	} else {
 		e.change.found = c.seekSitemaps(it, sitemaps)
 	}
+	// The pages go after the sitemaps are kept: after a crash, only a seed that is not done leads to them again.
+	if err := c.ledger.close(e); err != nil {
+		return err
+	}
 	c.frontier.openGate(file.host)
-	return c.ledger.close(e)
+	return nil
 }
 
 // setDelay sets the delay that a host's robots.txt asks for; of several origins' the longest. It is false if the delay
