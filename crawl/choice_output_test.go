@@ -1,6 +1,8 @@
 package crawl
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -131,5 +133,51 @@ func TestCookieJarWithoutAFolder(t *testing.T) {
 	o.CookieJar = filepath.Join(t.TempDir(), "none", "jar")
 	if _, _, err := crawl(t, o); err == nil || w.hitsOf("a.test/") > 0 {
 		t.Errorf("%v, and the page was asked for %d times", err, w.hitsOf("a.test/"))
+	}
+}
+
+// A link that is only checked keeps nobody from finding the page: here, a sitemap that is read later.
+func TestCheckDoesNotStandForAPage(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m limiter.Mode) {
+		for _, state := range []bool{false, true} {
+			w := newWorld(t, map[string]http.HandlerFunc{
+				"a.test/": links("/1", "/2", "http://b.test/"), "a.test/1": links("/2", "/3"), "a.test/2": links(), "a.test/3": redirect("/1"),
+				"a.test/sitemap.xml": mapOf("http://a.test/1"), "b.test/": redirect("http://a.test/1"),
+			})
+			o := w.keeping(m, t.TempDir(), "http://a.test/")
+			if !state {
+				o.State = ""
+			}
+			o.CheckLinks, o.Sitemaps, o.Depth = true, true, 0
+			report, err := Run(t.Context(), o)
+			if err != nil || len(report.BrokenLinks) > 0 {
+				t.Errorf("broken links %v, %v", report.BrokenLinks, err)
+			}
+			if got := strings.Join(recordsOf(t, o.OutputFile), " "); got != "http://a.test/ http://a.test/1" {
+				t.Errorf("records of %s", got)
+			}
+			if n := w.hitsOf("a.test/2"); n != 1 {
+				t.Errorf("/2 was checked %d times", n)
+			}
+		}
+	})
+}
+
+// A sitemap that robots.txt names and that is not read is told of, whatever the reason.
+func TestSitemapsThatAreNotRead(t *testing.T) {
+	w := newWorld(t, map[string]http.HandlerFunc{
+		"a.test/robots.txt": typed("text/plain", "Sitemap: http://b.test/s.xml\nSitemap: http://a.test/hop.xml\n"),
+		"a.test/":           links(), "a.test/hop.xml": redirect("http://c.test/s.xml"), "c.test/robots.txt": status(503),
+	})
+	var log bytes.Buffer
+	o := w.options(limiter.Sequential, "http://a.test/", "http://c.test/")
+	o.Sitemaps, o.Retries, o.Log = true, 0, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if _, _, err := crawl(t, o); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`msg="the sitemap is out of bounds" item=http://b.test/s.xml`, `c.test/s.xml error="robots.txt: 503`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%s is not in the log:\n%s", want, log.String())
+		}
 	}
 }

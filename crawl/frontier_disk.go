@@ -102,6 +102,11 @@ func (f *diskFrontier) isNew(h uint64) (bool, error) {
 	return !found, err
 }
 
+func (f *diskFrontier) knows(url string) (bool, error) {
+	isNew, err := f.isNew(f.hash(url))
+	return !isNew, err
+}
+
 func (f *diskFrontier) reserve(url string) (bool, error) {
 	h := f.hash(url)
 	isNew, err := f.isNew(h)

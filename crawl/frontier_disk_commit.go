@@ -61,7 +61,7 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 			if full && !page.forbidden && !sitemap {
 				continue
 			}
-			isNew, err := f.reserve(page.item.seenAs(page.item.url))
+			isNew, err := f.admits(page.item)
 			switch {
 			case err != nil:
 				return 0, 0, err
@@ -95,6 +95,16 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 		}
 	}
 	return skipped, admitted, f.saveTaken(b)
+}
+
+// admits notes an item, and says whether it is new.
+func (f *diskFrontier) admits(it *item) (bool, error) {
+	if it.check {
+		if known, err := f.knows(it.url.String()); known || err != nil {
+			return false, err
+		}
+	}
+	return f.reserve(it.seenAs(it.url))
 }
 
 // saveSitemaps counts the sitemaps that a commit queues and takes out.

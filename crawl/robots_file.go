@@ -88,7 +88,7 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 			return true, c.fallBack(it)
 		}
 		if it.sitemap > 0 {
-			return true, c.refuseSitemap(it)
+			return true, c.refuseSitemap(it, v.err)
 		}
 		p := &closing{item: it}
 		if !it.check {
@@ -103,7 +103,7 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 		return false, nil
 	}
 	if it.sitemap > 0 {
-		return true, c.refuseSitemap(it)
+		return true, c.refuseSitemap(it, nil)
 	}
 	if err := c.ledger.close(&entry{change: change{item: it}}); err != nil {
 		return true, err
