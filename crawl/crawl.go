@@ -80,7 +80,7 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		c.frontier.setAddresses(newAddresses(c.o.Rate, c.o.PerIP, func(it *item) string { return c.addressOf(lookups, it) }))
 	}
 	err := c.plant(seeds)
-	if c.state != nil && c.state.resumed && c.counter.Snapshot().ItemsTotal == 0 {
+	if c.state != nil && c.state.resumed && !c.frontier.left() {
 		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}
 	if err == nil {

@@ -87,7 +87,7 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 
 // wantsBody says whether an answer's body is worth its download.
 func (c *crawler) wantsBody(it *item, r *response) bool {
-	if c.o.ContentType == nil || it.robots != nil || it.sitemap > 0 || r.contentType == "" {
+	if c.o.ContentType == nil || it.robots != nil || it.sitemap > 0 || r.contentType == "" || c.isSitemap(it, r) {
 		return true
 	}
 	media, _, _ := strings.Cut(r.contentType, ";")

@@ -22,12 +22,14 @@ func anyMatches(patterns []*regexp.Regexp, s string) bool {
 
 // canonical returns the URL that pages are told apart by in this run: without the query parameters that --strip-query
 // names.
-func (c *crawler) canonical(u URL) URL {
-	if len(c.o.StripQuery) == 0 {
+func (o *Options) canonical(u URL) URL {
+	if len(o.StripQuery) == 0 {
 		return u
 	}
-	return u.withoutParameters(func(name string) bool { return anyMatches(c.o.StripQuery, name) })
+	return u.withoutParameters(func(name string) bool { return anyMatches(o.StripQuery, name) })
 }
+
+func (c *crawler) canonical(u URL) URL { return c.o.canonical(u) }
 
 // redirectTarget is canonical for where a response redirects to. A server that starts a session redirects a URL to
 // itself with a session's id: there the id stays, else the page could never be had.

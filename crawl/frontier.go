@@ -61,11 +61,15 @@ type frontier interface {
 	// push back, it could be hours away.
 	refuse(origin string)
 
+	// knows says whether a URL is noted. The rules of reserve are its too.
+	knows(url string) (bool, error)
 	// reserve notes a URL, and says whether it is new. It lasts with the next commit. Calls of reserve and commit never
 	// overlap.
 	reserve(url string) (bool, error)
 	// commit makes all the changes, or after a crash none of them, and keeps the marks for whoever resumes.
 	commit(changes []*change, marks []byte) error
+	// left says whether anything is queued.
+	left() bool
 	// close ends the frontier. Nothing is handed out any more.
 	close() error
 }
@@ -97,10 +101,13 @@ type knownHost struct {
 func (it *item) isPage() bool { return it.robots == nil && it.sitemap == 0 }
 
 // seenAs returns what the seen-set knows an item by: a sitemap may be a page as well, and the one does not stand for the
-// other.
+// other. Nor does a mere check stand for a page that is found later, though a page does for a check.
 func (it *item) seenAs(u URL) string {
-	if it.sitemap > 0 {
+	switch {
+	case it.sitemap > 0:
 		return "sitemap " + u.String()
+	case it.check:
+		return "check " + u.String()
 	}
 	return u.String()
 }

@@ -19,6 +19,7 @@ const (
 	keyQueue = 'q' // and the host, 0 and a number, as storedQueue counts: a page that is not done
 	keyHost  = 'h' // and the host: where its pages are
 	keyPace  = 'p' // and the host: what outlives the run of its pace
+	keyTaken = 't' // and the host: how many of its pages were admitted
 	keyKnown = 'k' // and the host: links may lead there; 1 if it is a seed's
 )
 
@@ -27,6 +28,7 @@ var (
 	keySeed     = []byte("mseed")     // of the fingerprints
 	keyAdmitted = []byte("madmitted") // pages, of all runs
 	keyMarks    = []byte("mmarks")    // of the outputs
+	keySitemaps = []byte("msitemaps") // in the queues, which are no items
 )
 
 const (
@@ -51,6 +53,7 @@ type diskFrontier struct {
 
 	// What follows is of the one who calls reserve or commit.
 	admitted int
+	sitemaps int // in the queues
 	recent   [recentSlots]uint64
 	fresh    map[uint64]struct{} // seen, and not yet committed
 	staged   []stagedPage
@@ -97,6 +100,11 @@ func (f *diskFrontier) isNew(h uint64) (bool, error) {
 		f.recent[h%recentSlots] = h
 	}
 	return !found, err
+}
+
+func (f *diskFrontier) knows(url string) (bool, error) {
+	isNew, err := f.isNew(f.hash(url))
+	return !isNew, err
 }
 
 func (f *diskFrontier) reserve(url string) (bool, error) {
@@ -193,6 +201,11 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 	if old.marks, err = f.store.get(keyMarks); err != nil {
 		return nil, err
 	}
+	sitemaps, err := f.store.get(keySitemaps)
+	if err != nil {
+		return nil, err
+	}
+	f.sitemaps = int(firstUvarint(sitemaps))
 	err = f.store.scan([]byte{keyKnown}, []byte{keyKnown + 1}, func(key, value []byte) (bool, error) {
 		old.hosts = append(old.hosts, knownHost{name: string(key[1:]), seed: value[0] == 1})
 		return true, nil
@@ -205,6 +218,6 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 		return nil, err
 	}
 	old.pages = f.queued
-	f.counter.Grow(int64(f.queued), 0)
+	f.counter.Grow(int64(f.queued-f.sitemaps), 0)
 	return old, f.recoverPaces()
 }

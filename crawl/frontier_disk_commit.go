@@ -25,6 +25,9 @@ func (f *diskFrontier) commit(changes []*change, marks []byte) error {
 	if err == nil && marks != nil {
 		err = b.Set(keyMarks, marks, nil)
 	}
+	if err == nil {
+		err = f.saveSitemaps(b, changes)
+	}
 	if err == nil && admitted > 0 {
 		f.admitted += admitted
 		err = b.Set(keyAdmitted, binary.AppendUvarint(nil, uint64(f.admitted)), nil)
@@ -58,7 +61,7 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 			if full && !page.forbidden && !sitemap {
 				continue
 			}
-			isNew, err := f.reserve(page.item.seenAs(page.item.url))
+			isNew, err := f.admits(page.item)
 			switch {
 			case err != nil:
 				return 0, 0, err
@@ -91,7 +94,36 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 			return 0, 0, err
 		}
 	}
-	return skipped, admitted, nil
+	return skipped, admitted, f.saveTaken(b)
+}
+
+// admits notes an item, and says whether it is new.
+func (f *diskFrontier) admits(it *item) (bool, error) {
+	if it.check {
+		if known, err := f.knows(it.url.String()); known || err != nil {
+			return false, err
+		}
+	}
+	return f.reserve(it.seenAs(it.url))
+}
+
+// saveSitemaps counts the sitemaps that a commit queues and takes out.
+func (f *diskFrontier) saveSitemaps(b *pebble.Batch, changes []*change) error {
+	was := f.sitemaps
+	for _, s := range f.staged {
+		if s.item.sitemap > 0 {
+			f.sitemaps++
+		}
+	}
+	for _, c := range changes {
+		if c.item != nil && c.item.sitemap > 0 {
+			f.sitemaps--
+		}
+	}
+	if f.sitemaps == was {
+		return nil
+	}
+	return b.Set(keySitemaps, binary.AppendUvarint(nil, uint64(f.sitemaps)), nil)
 }
 
 // number gives the new pages their places in their hosts' queues, and takes those that are done out.

@@ -36,6 +36,12 @@ func (f *memoryFrontier) reserve(url string) (bool, error) {
 	return f.see(url), nil
 }
 
+func (f *memoryFrontier) knows(url string) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.has(url), nil
+}
+
 func (f *memoryFrontier) commit(changes []*change, _ []byte) error {
 	for _, c := range changes {
 		f.settle(c)
@@ -54,8 +60,11 @@ func (f *memoryFrontier) settle(c *change) {
 			}
 			continue
 		}
+		if page.item.check && f.has(page.item.url.String()) {
+			continue
+		}
 		full := f.maxPages > 0 && f.admitted >= f.maxPages || f.budget.spent(page.item.url.Host())
-		if full && !page.forbidden || !f.see(page.item.url.String()) {
+		if full && !page.forbidden || !f.see(page.item.seenAs(page.item.url)) {
 			continue
 		}
 		f.counter.Grow(1, 0)
@@ -73,6 +82,12 @@ func (f *memoryFrontier) settle(c *change) {
 	if c.item != nil {
 		f.release(c.item)
 	}
+}
+
+// has says whether a URL is noted. It requires that mu is held.
+func (f *memoryFrontier) has(url string) bool {
+	_, ok := f.seen[maphash.String(f.seed, url)]
+	return ok
 }
 
 // see notes a URL and says whether it is new. It requires that mu is held.

@@ -3,6 +3,7 @@ package crawl
 import (
 	"bytes"
 	"encoding/csv"
+	"fmt"
 )
 
 // graph is an output: all links as CSV (RFC 4180), a row each, in the order in which their pages came.
@@ -14,7 +15,7 @@ var graphHeader = []string{"source", "target", "kind", "text"}
 func openGraph(o *Options, resume []mark) (output, error) {
 	file, err := openOutputFile(o.Graph, resume)
 	if err != nil {
-		return nil, err
+		return nil, graphError(err)
 	}
 	g := &graph{file: file}
 	if file.size == 0 {
@@ -22,10 +23,12 @@ func openGraph(o *Options, resume []mark) (output, error) {
 	}
 	if err != nil {
 		_ = file.Close()
-		return nil, err
+		return nil, graphError(err)
 	}
 	return g, nil
 }
+
+func graphError(err error) error { return fmt.Errorf("cannot write the graph: %w", err) }
 
 func (g *graph) render(p *closing) (func() error, error) {
 	rows := graphRows(p)
@@ -33,7 +36,12 @@ func (g *graph) render(p *closing) (func() error, error) {
 		return nil, nil
 	}
 	text := csvRows(rows)
-	return func() error { return g.file.add(text) }, nil
+	return func() error {
+		if err := g.file.add(text); err != nil {
+			return graphError(err)
+		}
+		return nil
+	}, nil
 }
 
 // graphRows returns the edges that an exchange shows: the links of a page, or a redirect.
@@ -42,8 +50,8 @@ func graphRows(p *closing) [][]string {
 		return nil
 	}
 	source := p.item.url.String()
-	if to, ok := p.response.location(p.item.url); ok {
-		return [][]string{{source, to.String(), "redirect", ""}}
+	if p.to != (URL{}) {
+		return [][]string{{source, p.to.String(), "redirect", ""}}
 	}
 	if p.page == nil {
 		return nil

@@ -3,6 +3,8 @@ package crawl
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"pace/crawl/internal/cookies"
@@ -12,6 +14,9 @@ import (
 func (c *crawler) openJar() error {
 	if c.o.CookieJar == "" {
 		return nil
+	}
+	if _, err := os.Stat(filepath.Dir(c.o.CookieJar)); err != nil {
+		return fmt.Errorf("cannot write the cookie jar: %w", err) // better now than after hours
 	}
 	jar, bad, err := cookies.Open(c.o.CookieJar, time.Now())
 	if err != nil {

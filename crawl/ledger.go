@@ -123,7 +123,7 @@ func (l *ledger) settle(group []*entry) error {
 // write appends an entry to the outputs. It requires the turn.
 func (l *ledger) write(e *entry) error {
 	if e.redirected() {
-		isNew, err := l.frontier.reserve(e.change.item.seenAs(e.change.to))
+		isNew, err := l.reserve(&e.change)
 		if err != nil {
 			return err
 		}
@@ -142,6 +142,16 @@ func (l *ledger) write(e *entry) error {
 		}
 	}
 	return nil
+}
+
+// reserve notes where a redirect moves an item, and says whether that is new.
+func (l *ledger) reserve(c *change) (bool, error) {
+	if c.item.check && !c.follow {
+		if known, err := l.frontier.knows(c.to.String()); known || err != nil {
+			return false, err
+		}
+	}
+	return l.frontier.reserve(c.moved().seenAs(c.to))
 }
 
 // pass tells a group how it ended and gives the turn to one who came meanwhile.

@@ -3,6 +3,7 @@ package crawl
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,14 +63,14 @@ func (c *linkCheck) render(p *closing) (func() error, error) {
 		return nil, nil
 	}
 	answer := spoolLine{URL: p.item.url.String()}
-	if p.failure != nil {
+	if limit := (*bodyError)(nil); p.failure != nil && !errors.As(p.failure, &limit) { // what is too large is there
 		answer.Error = p.failure.Error()
 	}
-	if r := p.response; r != nil {
-		answer.Status = r.status
-		if to, ok := r.location(p.item.url); ok {
-			answer.Location = to.String()
-		}
+	if p.response != nil {
+		answer.Status = p.response.status
+	}
+	if p.to != (URL{}) {
+		answer.Location = p.to.String()
 	}
 	lines := []spoolLine{answer}
 	if p.page != nil {

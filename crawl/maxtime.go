@@ -29,15 +29,14 @@ func (c *crawler) nextInTime(ctx context.Context) (*item, error) {
 	return nil, io.EOF
 }
 
-// sayTimeIsOver tells what --max-time left undone, and says whether that is anything.
+// sayTimeIsOver tells what --max-time left undone, and says whether that is anything. Sitemaps are no items, so they may
+// be all that is left.
 func (c *crawler) sayTimeIsOver() bool {
-	if c.o.MaxTime <= 0 || time.Now().Before(c.deadline) {
+	if c.o.MaxTime <= 0 || time.Now().Before(c.deadline) || !c.frontier.left() {
 		return false
 	}
 	s := c.counter.Snapshot()
-	if left := s.ItemsTotal - s.Items - s.ItemsSkipped; left > 0 {
-		c.log.Warn(fmt.Sprintf("stopped by --max-time after %v; URLs that are known and not fetched: %d", c.o.MaxTime, left))
-		return true
-	}
-	return false
+	c.log.Warn(fmt.Sprintf("stopped by --max-time after %v; URLs that are known and not fetched: %d",
+		c.o.MaxTime, s.ItemsTotal-s.Items-s.ItemsSkipped))
+	return true
 }

@@ -1,16 +1,13 @@
 package crawl
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
-	"path"
 	"path/filepath"
 )
 
@@ -20,6 +17,7 @@ const (
 	mirrorStage  = ".pace-mirror"
 	mirrorIndex  = mirrorStage + "/index.jsonl"
 	mirrorBodies = mirrorStage + "/bodies"
+	mirrorNames  = mirrorStage + "/names.jsonl" // of a finished mirror that a later run may add to
 )
 
 // mirror is an output: pages as files whose links lead from file to file.
@@ -28,11 +26,15 @@ const (
 // with links rewritten, and what was put away is removed last: a run that is killed on the way can do it again. Until
 // then the mirror takes twice its room. All is reached through an os.Root, so that no name and no symbolic link leads
 // out of the folder.
+//
+// With a state, a finished mirror may get more pages. Of those that are files by then only the names are known: links to
+// them lead to their files, but links from them to pages that came later stay as they are.
 type mirror struct {
 	dir           string
 	root          *os.Root
 	index, bodies *outputFile
-	done          bool // an earlier run has finished it
+	canonical     func(URL) URL // under which URL a page that a link leads to was fetched
+	again         bool          // a later run may add pages
 }
 
 // mirrorLine is one line of the index: a page, or where a redirect leads.
@@ -44,11 +46,13 @@ type mirrorLine struct {
 	Size        int64  `json:"size,omitempty"`
 	Seed        bool   `json:"seed,omitempty"`
 	Location    string `json:"location,omitempty"`
+	Name        string `json:"name,omitempty"` // of the page's file, once it has one
+	isFile      bool   // it is there: an earlier run wrote it
 }
 
 // openMirror opens the folder of --mirror.
 func openMirror(o *Options, resume []mark) (output, error) {
-	m := &mirror{dir: o.Mirror}
+	m := &mirror{dir: o.Mirror, canonical: o.canonical, again: o.State != ""}
 	if err := m.open(resume); err != nil {
 		_ = m.closeFiles()
 		if m.root != nil {
@@ -66,12 +70,14 @@ func (m *mirror) open(resume []mark) (err error) {
 	if m.root, err = os.OpenRoot(m.dir); err != nil {
 		return err
 	}
-	if _, marked := markOf(resume, m.path(mirrorIndex)); marked {
-		if _, err := m.root.Stat(mirrorIndex); errors.Is(err, fs.ErrNotExist) {
-			m.done = true
-			return m.root.RemoveAll(mirrorStage)
-		}
-	} else if err := m.root.RemoveAll(mirrorStage); err != nil { // of a run that nothing can continue
+	if _, marked := markOf(resume, m.path(mirrorIndex)); !marked {
+		err = m.root.RemoveAll(mirrorStage) // of a run that nothing can continue
+	} else if finished, findErr := m.finished(); finished {
+		resume = nil // they are of files that finish has removed
+	} else {
+		err = findErr
+	}
+	if err != nil {
 		return err
 	}
 	if err := m.root.MkdirAll(mirrorStage, 0o777); err != nil {
@@ -90,13 +96,28 @@ func (m *mirror) open(resume []mark) (err error) {
 	return err
 }
 
+// finished says whether what an earlier run put away has become files.
+func (m *mirror) finished() (bool, error) {
+	info, err := m.root.Stat(mirrorIndex)
+	if err == nil && info.Size() > 0 {
+		return false, nil
+	}
+	if _, namesErr := m.root.Stat(mirrorNames); namesErr == nil {
+		return true, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s is gone, so the crawl cannot go on with it", m.path(mirrorIndex))
+	}
+	return false, err
+}
+
 // path returns where a file of the mirror is.
 func (m *mirror) path(name string) string { return filepath.Join(m.dir, filepath.FromSlash(name)) }
 
 // kept says whether what a page came to is a file of the mirror.
 func (m *mirror) kept(p *closing) bool {
-	if p.record == nil || p.response == nil || p.failure != nil {
-		return false
+	if p.record == nil || p.response == nil || p.failure != nil || p.response.hash == "" {
+		return false // it failed, or its body was not asked for
 	}
 	switch p.response.status {
 	case http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNonAuthoritativeInfo:
@@ -106,13 +127,13 @@ func (m *mirror) kept(p *closing) bool {
 }
 
 func (m *mirror) render(p *closing) (func() error, error) {
-	if m.done || !p.item.isPage() || p.item.check || p.response == nil {
+	if !p.item.isPage() || p.item.check || p.response == nil {
 		return nil, nil
 	}
 	line := mirrorLine{URL: p.item.url.String(), Seed: p.item.seed}
 	var body []byte
-	if to, ok := p.response.location(p.item.url); ok {
-		line.Location = to.String()
+	if p.to != (URL{}) {
+		line.Location = p.to.String()
 	} else if m.kept(p) {
 		line.ContentType, line.SHA256 = p.response.contentType, p.response.hash
 		body = bytes.Clone(p.response.body)
@@ -138,40 +159,41 @@ func (m *mirror) putAway(line mirrorLine, body []byte) error {
 	return nil
 }
 
-func (m *mirror) marks() []mark {
-	if m.done {
-		return nil
-	}
-	return []mark{m.index.mark(), m.bodies.mark()}
-}
+func (m *mirror) marks() []mark { return []mark{m.index.mark(), m.bodies.mark()} }
 
 func (m *mirror) sync() error {
-	if m.done {
-		return nil
-	}
 	return errors.Join(m.bodies.Sync(), m.index.Sync())
 }
 
 // close gives the pages their names and rewrites their links, unless more may come.
 func (m *mirror) close(finished bool) error {
 	var err error
-	if finished && !m.done {
+	if finished {
 		err = m.finish()
 	}
 	if closeErr := m.closeFiles(); err == nil {
 		err = closeErr
 	}
-	if err == nil && finished && !m.done {
-		// The index first: as long as it is there, so is what it names.
-		if err = m.root.Remove(mirrorIndex); err == nil {
-			err = m.root.RemoveAll(mirrorStage)
-		}
+	if err == nil && finished {
+		err = m.removeStage()
 	}
 	_ = m.root.Close() // of a folder
 	if err != nil {
 		return fmt.Errorf("cannot write the mirror: %w", err)
 	}
 	return nil
+}
+
+// removeStage removes what was put away: the index first, for as long as it is there, so is what it names.
+func (m *mirror) removeStage() error {
+	err := m.root.Remove(mirrorIndex)
+	switch {
+	case err != nil:
+		return err
+	case m.again:
+		return m.root.Remove(mirrorBodies)
+	}
+	return m.root.RemoveAll(mirrorStage)
 }
 
 func (m *mirror) closeFiles() (err error) {
@@ -181,36 +203,4 @@ func (m *mirror) closeFiles() (err error) {
 		}
 	}
 	return err
-}
-
-// lines reads the index.
-func (m *mirror) lines() (lines []mirrorLine, err error) {
-	text := json.NewDecoder(bufio.NewReader(io.NewSectionReader(m.index, 0, m.index.size)))
-	for {
-		var l mirrorLine
-		switch err := text.Decode(&l); {
-		case err == io.EOF:
-			return lines, nil
-		case err != nil:
-			return nil, fmt.Errorf("the index of the mirror: %w", err)
-		}
-		lines = append(lines, l)
-	}
-}
-
-// replace gives a file of the mirror its content at once.
-func (m *mirror) replace(name string, write func(w *bufio.Writer) error) error {
-	part := path.Join(mirrorStage, "part")
-	f, err := m.root.Create(part)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(f, 64<<10)
-	if err := errors.Join(write(w), w.Flush(), f.Close()); err != nil {
-		return err
-	}
-	if err := m.root.MkdirAll(path.Dir(name), 0o777); err != nil {
-		return err
-	}
-	return m.root.Rename(part, name)
 }

@@ -38,21 +38,25 @@ func (m *mirror) finish() error {
 	}
 	slices.SortStableFunc(lines, func(a, b mirrorLine) int { return strings.Compare(a.URL, b.URL) })
 	files := &mirrorFiles{names: map[string]string{}, locations: map[string]string{}}
-	var pages []mirrorLine
+	var pages, hops []mirrorLine
 	var seeds []string
 	for _, l := range lines {
 		if l.Seed {
 			seeds = append(seeds, l.URL)
 		}
 		if l.Location != "" {
+			if _, known := files.locations[l.URL]; !known {
+				hops = append(hops, l)
+			}
 			files.locations[l.URL] = l.Location
 		} else if n := len(pages); n > 0 && pages[n-1].URL == l.URL {
+			l.Name = pages[n-1].Name
 			pages[n-1] = l // it came twice; the later one counts
 		} else {
 			pages = append(pages, l)
 		}
 	}
-	written := assignNames(pages, files.names)
+	written := assignNames(pages, files.names, m.isFolder)
 	for _, l := range pages {
 		if !written[l.URL] {
 			continue // another one with the same bytes has this name
@@ -61,7 +65,10 @@ func (m *mirror) finish() error {
 			return err
 		}
 	}
-	return m.writeStart(seeds, files)
+	if err := m.writeStart(seeds, files); err != nil || !m.again {
+		return err
+	}
+	return m.writeNames(append(pages, hops...), files.names)
 }
 
 // write writes one page.
@@ -71,7 +78,7 @@ func (m *mirror) write(l mirrorLine, files *mirrorFiles) error {
 		return err
 	}
 	name := files.names[l.URL]
-	r := rewriter{files: files, page: u, name: name}
+	r := rewriter{files: files, page: u, name: name, canonical: m.canonical}
 	body := io.NewSectionReader(m.bodies, l.Offset, l.Size)
 	kind := fileKindOf(l.ContentType)
 	return m.replace(name, func(w *bufio.Writer) error {

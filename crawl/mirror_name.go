@@ -79,9 +79,15 @@ func plainName(u URL, kind fileKind) string {
 	}
 	name := path.Join(append(parts, safePart(last+ending))...)
 	if len(name) > maxName {
-		name = path.Join(host, "%long", nameHash(u.String(), 32)+knownEnding(name))
+		name = longName(u, name)
 	}
 	return name
+}
+
+// longName returns the name of a page that cannot have the name that its URL gives it.
+func longName(u URL, name string) string {
+	host, _, _ := strings.Cut(name, "/")
+	return path.Join(host, "%long", nameHash(u.String(), 32)+knownEnding(name))
 }
 
 // decodedSegment decodes what is percent-encoded, if the result is text.
@@ -164,33 +170,48 @@ func folded(name string) string { return strings.ToLower(strings.ToUpper(norm.NF
 
 // assignNames gives each page, sorted by URL, a name that no other page has and that is no folder of another's, also where
 // case does not count. A page whose plain name and bytes an earlier one has (a folder and its index.html) shares its
-// file; the others are written.
-func assignNames(pages []mirrorLine, names map[string]string) (written map[string]bool) {
-	plain := make([]string, len(pages))
-	folders := map[string]bool{"index.html": true, folded(mirrorStage): true} // taken at the top
-	for i, page := range pages {
-		u, err := ParseURL(page.URL)
-		if err != nil {
-			continue // no page has such a URL; it gets no name
-		}
-		plain[i] = plainName(u, fileKindOf(page.ContentType))
-		for dir := path.Dir(plain[i]); dir != "."; dir = path.Dir(dir) {
-			folders[folded(dir)] = true
-		}
-	}
+// file; the others are written. A page that has a name already keeps it, and its file, unless it came once more. isFolder
+// says which names are folders' that an older mirror has left.
+func assignNames(
+	pages []mirrorLine, names map[string]string, isFolder func(name string) bool,
+) (written map[string]bool) {
 	type owner struct{ name, sha256 string }
 	owners := map[string]owner{}
 	written = map[string]bool{}
+	for _, page := range pages {
+		if page.Name != "" {
+			names[page.URL] = page.Name
+			owners[folded(page.Name)] = owner{page.Name, page.SHA256}
+			written[page.URL] = !page.isFile
+		}
+	}
+	plain := make([]string, len(pages))
+	folders := map[string]bool{"index.html": true, folded(mirrorStage): true} // taken at the top
 	for i, page := range pages {
-		if plain[i] == "" {
-			continue
+		plain[i] = page.Name
+		if u, err := ParseURL(page.URL); err == nil && page.Name == "" {
+			plain[i] = plainName(u, fileKindOf(page.ContentType))
+			for dir := path.Dir(plain[i]); dir != "."; dir = path.Dir(dir) {
+				if owners[folded(dir)].name != "" { // a page is a file where a folder would have to be
+					plain[i] = longName(u, plain[i])
+					break
+				}
+			}
+		}
+		for dir := path.Dir(plain[i]); dir != "." && plain[i] != ""; dir = path.Dir(dir) {
+			folders[folded(dir)] = true
+		}
+	}
+	for i, page := range pages {
+		if plain[i] == "" || page.Name != "" {
+			continue // no page has a URL that is none; the others have theirs
 		}
 		name := plain[i]
 		if first, ok := owners[folded(name)]; ok && first.name == name && first.sha256 == page.SHA256 && page.SHA256 != "" {
 			names[page.URL] = name
 			continue
 		}
-		for digits := 8; folders[folded(name)] || owners[folded(name)].name != ""; digits *= 2 {
+		for digits := 8; folders[folded(name)] || owners[folded(name)].name != "" || isFolder(name); digits *= 2 {
 			ending := knownEnding(plain[i])
 			name = strings.TrimSuffix(plain[i], ending) + "~" + nameHash(page.URL, min(digits, 64)) + ending
 		}

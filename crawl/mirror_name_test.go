@@ -84,13 +84,16 @@ func TestAssignNames(t *testing.T) {
 		{URL: "http://a.test/d", SHA256: "3"},
 		{URL: "http://a.test/d/e", SHA256: "4"},
 		{URL: "http://a.test/index.html", ContentType: html, SHA256: "1"},
+		{URL: "http://a.test/kept", SHA256: "9", Name: "a.test/kept", isFile: true},
+		{URL: "http://a.test/kept/on", SHA256: "10"},
+		{URL: "http://a.test/old", ContentType: html, SHA256: "11"},
 		{URL: "http://a.test/x/", ContentType: html, SHA256: "5"},
 		{URL: "http://a.test/x/index.html", ContentType: html, SHA256: "6"},
 		{URL: "http://index.html/", ContentType: html, SHA256: "7"},
 		{URL: "https://a.test/", ContentType: html, SHA256: "8"},
 	}
 	names := map[string]string{}
-	written := assignNames(pages, names)
+	written := assignNames(pages, names, func(name string) bool { return name == "a.test/old.html" })
 	got := map[string]string{}
 	for url, name := range names {
 		got[url] = strings.ReplaceAll(name, nameHash(url, 8), "HASH")
@@ -101,7 +104,8 @@ func TestAssignNames(t *testing.T) {
 	want := map[string]string{
 		"http://a.test/": "a.test/index.html", "http://a.test/A.html": "a.test/A.html", "http://a.test/a.html": "a.test/a~HASH.html",
 		"http://a.test/d": "a.test/d~HASH", "http://a.test/d/e": "a.test/d/e", "http://a.test/index.html": "a.test/index.html shared",
-		"http://a.test/x/": "a.test/x/index.html", "http://a.test/x/index.html": "a.test/x/index~HASH.html",
+		"http://a.test/kept": "a.test/kept shared", "http://a.test/kept/on": "a.test/%long/HASH" + nameHash("http://a.test/kept/on", 32)[8:],
+		"http://a.test/old": "a.test/old~HASH.html", "http://a.test/x/": "a.test/x/index.html", "http://a.test/x/index.html": "a.test/x/index~HASH.html",
 		"http://index.html/": "index.html/index.html", "https://a.test/": "a.test/index~HASH.html",
 	}
 	if d := cmp.Diff(want, got); d != "" {

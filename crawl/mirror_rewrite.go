@@ -11,9 +11,10 @@ import (
 // rewriter changes the links of one page of a mirror: to a relative one where the target is in the mirror, otherwise to
 // an absolute one. All other bytes stay.
 type rewriter struct {
-	files *mirrorFiles
-	page  URL    // where it came from
-	name  string // its file
+	files     *mirrorFiles
+	page      URL           // where it came from
+	name      string        // its file
+	canonical func(URL) URL // as of mirror
 }
 
 var (
@@ -22,8 +23,9 @@ var (
 	stringEscapes    = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\a `)
 )
 
-// target returns what a link is to be, or false if it is to stay as it is.
-func (r *rewriter) target(base URL, link string, relative bool) (string, bool) {
+// target returns what a link is to be, or false if it is to stay as it is. A canonical link stays absolute: it says where
+// the page is on the web.
+func (r *rewriter) target(base URL, link string, kind LinkKind) (string, bool) {
 	u, err := base.Resolve(link)
 	if err != nil || base == r.page && (link == "" || link[0] == '#') {
 		return "", false // it leads to no page, or stays on this one
@@ -33,11 +35,21 @@ func (r *rewriter) target(base URL, link string, relative bool) (string, bool) {
 		fragment = fragmentEscapes.Replace(link[i:])
 	}
 	to := u.String()
-	if name, ok := r.files.file(to); ok && relative {
+	if name, ok := r.file(u, kind); ok && kind != KindCanonical {
 		to = relativePath(r.name, name)
 	}
 	to += fragment
 	return to, to != link
+}
+
+// file returns the file that a link to a URL leads to.
+func (r *rewriter) file(u URL, kind LinkKind) (name string, ok bool) {
+	if !kind.Requisite() {
+		if name, ok = r.files.file(r.canonical(u).String()); ok {
+			return name, true
+		}
+	}
+	return r.files.file(u.String())
 }
 
 // relativePath returns the link from one file of the mirror to another.
@@ -97,7 +109,7 @@ func apply(b []byte, edits []edit) []byte {
 func (r *rewriter) css(body []byte) []byte {
 	var edits []edit
 	for ref := range cssURLs(body) {
-		if to, changed := r.target(r.page, strings.Trim(ref.url(), whiteSpace), true); changed {
+		if to, changed := r.target(r.page, strings.Trim(ref.url(), whiteSpace), ref.kind); changed {
 			edits = append(edits, edit{span{ref.start, ref.end}, cssToken(to, ref.bare)})
 		}
 	}
@@ -129,7 +141,7 @@ func (r *rewriter) html(body []byte, contentType string) []byte {
 	values := map[place][]edit{} // by attribute
 	for i, link := range page.Links {
 		at := s.places[i]
-		to, changed := r.target(base, link.URL, link.Kind != KindCanonical)
+		to, changed := r.target(base, link.URL, link.Kind)
 		if !changed || at.attribute.start == at.attribute.end {
 			continue
 		}

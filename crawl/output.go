@@ -8,6 +8,7 @@ type closing struct {
 	record   *record   // of the page; nil where the item goes on (a redirect's hop) or is no page (robots.txt, a sitemap)
 	response *response // nil without an exchange
 	page     *Page     // what the scanner found; nil if the body is not HTML
+	to       URL       // where the response redirects to, as [crawler.redirectTarget] has it; zero if it does not
 	targets  []URL     // where page.Links lead, one for each; the zero URL for one that leads to no page
 	failure  error     // why the item failed; nil if it did not, or goes on
 }

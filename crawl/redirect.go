@@ -32,7 +32,7 @@ func (c *crawler) redirect(it *item, r *response, to URL) error {
 	to = c.redirectTarget(it.url, to)
 	ch := change{item: it}
 	it.fallback = false // https has answered
-	p := &closing{item: it, record: c.record(it, r), response: r}
+	p := &closing{item: it, record: c.record(it, r), response: r, to: to}
 	if it.check {
 		p.record = nil
 	}

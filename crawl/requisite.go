@@ -40,7 +40,7 @@ func (c *crawler) leadsOn(it *item) bool {
 // allows says whether an item may be redirected to a URL.
 func (c *crawler) allows(it *item, to URL) bool {
 	if it.requisite || it.check {
-		return c.mayAsk(to)
+		return c.mayAsk(to) && !anyMatches(c.o.Exclude, to.String())
 	}
 	return c.follows(to) || it.seed && c.mayFollow(to)
 }

@@ -88,7 +88,7 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 			return true, c.fallBack(it)
 		}
 		if it.sitemap > 0 {
-			return true, c.refuseSitemap(it)
+			return true, c.refuseSitemap(it, v.err)
 		}
 		p := &closing{item: it}
 		if !it.check {
@@ -103,7 +103,7 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 		return false, nil
 	}
 	if it.sitemap > 0 {
-		return true, c.refuseSitemap(it)
+		return true, c.refuseSitemap(it, nil)
 	}
 	if err := c.ledger.close(&entry{change: change{item: it}}); err != nil {
 		return true, err
@@ -145,8 +145,12 @@ func (c *crawler) robotsAnswer(it *item, r *response) error {
 	} else {
 		e.change.found = c.seekSitemaps(it, sitemaps)
 	}
+	// The pages go after the sitemaps are kept: after a crash, only a seed that is not done leads to them again.
+	if err := c.ledger.close(e); err != nil {
+		return err
+	}
 	c.frontier.openGate(file.host)
-	return c.ledger.close(e)
+	return nil
 }
 
 // setDelay sets the delay that a host's robots.txt asks for; of several origins' the longest. It is false if the delay

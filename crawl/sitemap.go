@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 )
 
@@ -44,7 +45,11 @@ func (c *crawler) appendSitemap(found []foundPage, u URL, level uint8, referrer 
 		return found
 	}
 	if !c.mayFollow(u) {
-		c.log.Info("the sitemap is out of bounds", "item", u.String())
+		severity := slog.LevelInfo
+		if level == 1 {
+			severity = slog.LevelWarn // the site has no other for what the user asked for
+		}
+		c.log.Log(context.Background(), severity, "the sitemap is out of bounds", "item", u.String())
 		return found
 	}
 	page := c.found(&item{url: u, first: u.String(), referrer: referrer, sitemap: level})
@@ -142,9 +147,14 @@ func (c *crawler) sitemapFailed(it *item, why error) {
 	c.log.Warn("a sitemap is not read whole", "item", it.url.String(), "error", why)
 }
 
-// refuseSitemap closes a sitemap that its origin's robots.txt forbids. It has no record and is no item.
-func (c *crawler) refuseSitemap(it *item) error {
-	c.log.Info("robots.txt forbids the sitemap", "item", it.url.String())
+// refuseSitemap closes a sitemap that its origin's robots.txt forbids, or keeps from being asked for by err. It has no
+// record and is no item.
+func (c *crawler) refuseSitemap(it *item, err error) error {
+	if err != nil {
+		c.sitemapFailed(it, err)
+	} else {
+		c.log.Info("robots.txt forbids the sitemap", "item", it.url.String())
+	}
 	return c.ledger.close(&entry{change: change{item: it}})
 }
 

@@ -60,7 +60,8 @@ func compareCommand(std streams) *cli.Command {
 Runs the command after -- once in each mode, again and again, each run a process
 of its own, and prints the medians with a verdict. A copy goes to fresh names
 beside DST, which are deleted; DST itself must not exist and is never touched.
-The records of a crawl are thrown away.
+The records of a crawl are thrown away; what --warc, --mirror and --graph write
+goes to fresh names beside the given ones, and is deleted too.
 
 Examples:
   pace compare -- copy big.iso /mnt/backup/big.iso
@@ -122,6 +123,9 @@ func (f *compareFlags) work(args []string) (compared, error) {
 		}
 		if name == "--state" {
 			return compared{}, usagef(compareName, "--state is not compared: only the first run would have something to do")
+		}
+		if name == "--cookie-jar" {
+			return compared{}, usagef(compareName, "--cookie-jar is not compared: each run would begin with the cookies of the one before")
 		}
 		if name == "--manifest" {
 			return compared{}, usagef(compareName, "--manifest is not compared: give verify a SRC and a DST")

@@ -39,6 +39,7 @@ func newChild(w compared) (*child, error) {
 func (c *child) run(ctx context.Context, mode limiter.Mode) (report, error) {
 	c.runs++
 	defer c.removeCopies()
+	defer c.removeOutputs()
 	path := filepath.Join(c.dir, fmt.Sprintf("%d.json", c.runs))
 	cmd := exec.CommandContext(ctx, c.binary, c.args(mode, path)...)
 	cmd.Args[0] = os.Args[0]
@@ -65,7 +66,7 @@ func (c *child) run(ctx context.Context, mode limiter.Mode) (report, error) {
 
 // args returns the command line of one run.
 func (c *child) args(mode limiter.Mode, reportPath string) []string {
-	args := append([]string{c.tool}, c.flags...)
+	args := append([]string{c.tool}, c.ownOutputs()...)
 	args = append(args, "--mode="+mode.String(), "--report="+reportPath, "--progress=never", "--quiet")
 	operands := c.operands
 	switch c.tool {

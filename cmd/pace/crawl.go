@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"time"
@@ -189,14 +188,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 
 // crawl runs the library between the records' opening and closing.
 func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
-	if f.report == "-" && f.output == "-" {
-		return usagef("crawl", "the report and the records cannot both go to stdout; use --output FILE")
-	}
-	if f.report != "" && f.output != "-" && filepath.Clean(f.report) == filepath.Clean(f.output) {
-		return usagef("crawl", "the report and the records cannot both go to %s; use two files", f.output)
-	}
-	if f.graph != "" && (sameFile(f.graph, f.output) || sameFile(f.graph, f.report)) {
-		return usagef("crawl", "the links and other output cannot both go to %s; use two files", f.graph)
+	if err := f.checkPaths(); err != nil {
+		return err
 	}
 	if f.fsync && f.state == "" {
 		return usagef("crawl", "--fsync is of use with --state only")
@@ -308,8 +301,5 @@ func (f *crawlFlags) seeds(ctx context.Context, operands []string) ([]string, er
 	}
 	return append(operands, listed...), err
 }
-
-// sameFile says whether two paths name the same file as they are written.
-func sameFile(a, b string) bool { return a != "" && b != "" && filepath.Clean(a) == filepath.Clean(b) }
 
 type proxyFunc = func(*url.URL) (*url.URL, error)
