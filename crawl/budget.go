@@ -3,24 +3,34 @@ package crawl
 // hostBudget bounds how many pages of each host are admitted. Commits never overlap, so it needs no lock.
 type hostBudget struct {
 	most  int // 0 is unlimited
-	told  func(host string)
+	tell  func(host string)
+	told  map[string]bool
 	all   int
-	pages map[string]int
+	pages map[string]int // by host: all, or on disk those that the present commit adds
+
+	before func(host string) int // those that commits have added; nil if pages has them
 }
 
 func (f *schedule) setHostBudget(most int, spent func(host string)) {
-	f.budget = hostBudget{most: most, told: spent, pages: map[string]int{}}
+	f.budget = hostBudget{most: most, tell: spent, told: map[string]bool{}, pages: map[string]int{}}
 }
 
 // spent says whether a host has had its number of pages.
 func (b *hostBudget) spent(host string) bool {
 	// Most runs have not so many pages on all hosts together, which is quick to see.
-	if b.most <= 0 || b.all < b.most || b.pages[host] < b.most {
+	if b.most <= 0 || b.all < b.most {
 		return false
 	}
-	if b.pages[host] == b.most {
-		b.pages[host]++ // to say it once
-		b.told(host)
+	n := b.pages[host]
+	if b.before != nil {
+		n += b.before(host)
+	}
+	if n < b.most {
+		return false
+	}
+	if !b.told[host] { // once
+		b.told[host] = true
+		b.tell(host)
 	}
 	return true
 }

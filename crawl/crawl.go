@@ -35,7 +35,8 @@ type crawler struct {
 	frontier frontier
 	outputs  *outputs
 	ledger   *ledger
-	state    *state // nil if the crawl ends with the process
+	requeue  func(context.Context) error // finishes the beginning of a recrawl; nil without a state
+	state    *state                      // nil if the crawl ends with the process
 
 	token          string       // of the user agent, for robots.txt
 	jar            *cookies.Jar // nil for none
@@ -80,7 +81,13 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		defer cancel()
 		c.frontier.setAddresses(newAddresses(c.o.Rate, c.o.PerIP, func(it *item) string { return c.addressOf(lookups, it) }))
 	}
-	err := c.plant(seeds)
+	var err error
+	if c.requeue != nil {
+		err = c.requeue(ctx)
+	}
+	if err == nil {
+		err = c.plant(seeds)
+	}
 	if c.state != nil && c.state.resumed && c.counter.Snapshot().ItemsTotal == 0 {
 		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}

@@ -25,6 +25,8 @@ type item struct {
 	check     bool // only whether it is there is of interest
 	get       bool // a check whose host does not answer HEAD
 
+	visit *visit // what is known of the page from an earlier crawl; nil for nothing
+
 	seq     uint64 // its place on disk among its host's pages
 	claimed bool   // it was handed out with a claim on its host
 	started bool   // since then, its request was written
@@ -78,6 +80,7 @@ type change struct {
 	to     URL
 	follow bool // a check moves there as the page that it is
 	found  []foundPage
+	visit  *visit // what is known of the page now; nil is what was known before
 	hosts  []knownHost
 }
 

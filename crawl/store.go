@@ -119,6 +119,15 @@ func (s *store) set(key, value []byte) error {
 	return s.commit(b)
 }
 
+// delete commits that a key is gone.
+func (s *store) delete(key []byte) error {
+	b := s.batch()
+	if err := b.Delete(key, nil); err != nil {
+		return err
+	}
+	return s.commit(b)
+}
+
 // commit returns when a batch is in the log by write(2), and on the device if the store's file system syncs. Without
 // Sync, pebble would return before: its log is written behind, and a killed process loses what waits in its buffer.
 func (s *store) commit(b *pebble.Batch) error {
@@ -215,8 +224,13 @@ func seenKey(h uint64) []byte {
 func hostKey(kind byte, host string) []byte { return append([]byte{kind}, host...) }
 
 // queueKey returns the key of a host's page.
-func queueKey(host string, seq uint64) []byte {
-	key := append(make([]byte, 0, len(host)+10), keyQueue)
+func queueKey(host string, seq uint64) []byte { return placeKey(keyQueue, host, seq) }
+
+// visitKey returns the key of a page that was at a place of its host's queue.
+func visitKey(host string, seq uint64) []byte { return placeKey(keyVisit, host, seq) }
+
+func placeKey(kind byte, host string, seq uint64) []byte {
+	key := append(make([]byte, 0, len(host)+10), kind)
 	key = append(append(key, host...), 0)
 	return binary.BigEndian.AppendUint64(key, seq)
 }

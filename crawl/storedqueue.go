@@ -20,7 +20,10 @@ type storedQueue struct {
 	tail uint64   // the number of the next page; above end while a commit is on its way
 	held []uint64 // those that are handed out or wait for another try, sorted
 
-	touched bool // the present commit changes it
+	admitted int  // its host's pages, of all runs; up to date while known is set
+	known    bool // what the disk said of the host is known
+	rests    bool // the disk has a keyRest for it
+	touched  bool // the present commit changes it
 }
 
 // hold notes that a page has left the queue and is still on disk.
@@ -41,16 +44,74 @@ func (s *storedQueue) remove(seq uint64) {
 	s.live--
 }
 
-// save writes where a host's pages are. Without any, there is no record.
+// save writes where a host's pages are. Without any, what is left to know of it.
 func (q *hostQueue) save(b *pebble.Batch) error {
 	s := &q.stored
 	if s.live == 0 {
-		return b.Delete(hostKey(keyHost, q.key), nil)
+		s.rests = true
+		record := binary.AppendUvarint(nil, s.tail)
+		record = binary.AppendUvarint(record, uint64(s.admitted))
+		return errors.Join(b.Delete(hostKey(keyHost, q.key), nil), b.Set(hostKey(keyRest, q.key), record, nil))
+	}
+	if s.rests {
+		s.rests = false
+		if err := b.Delete(hostKey(keyRest, q.key), nil); err != nil {
+			return err
+		}
 	}
 	record := binary.AppendUvarint(nil, uint64(s.live))
 	record = binary.AppendUvarint(record, q.low())
 	record = binary.AppendUvarint(record, s.tail)
+	record = binary.AppendUvarint(record, uint64(s.admitted))
 	return b.Set(hostKey(keyHost, q.key), record, nil)
+}
+
+// load takes over what the disk has of a host without pages: where its numbers go on, so that each is given once in a
+// generation, and how many pages it has had. It requires that mu is held.
+func (f *diskFrontier) load(q *hostQueue) error {
+	s := &q.stored
+	if s.known {
+		return nil
+	}
+	tail, admitted, found, err := f.rest(q.key)
+	if err != nil {
+		return err
+	}
+	s.known, s.rests = true, found
+	s.tail, s.next, s.end, s.admitted = tail, tail, tail, admitted
+	return nil
+}
+
+// rest reads what is left to know of a host without pages.
+func (f *diskFrontier) rest(host string) (tail uint64, admitted int, found bool, err error) {
+	record, err := f.store.get(hostKey(keyRest, host))
+	if record == nil || err != nil {
+		return 0, 0, false, err
+	}
+	r := reader{b: record}
+	tail, admitted = r.uvarint(), int(r.uvarint())
+	if r.failed {
+		err = damaged(errors.New("the record of a host without pages makes no sense"))
+	}
+	return tail, admitted, true, err
+}
+
+// admittedOf returns how many pages of a host commits have admitted. What cannot be read ends the frontier.
+func (f *diskFrontier) admittedOf(host string) int {
+	f.mu.Lock()
+	if q := f.queues[host]; q != nil && q.stored.known {
+		defer f.mu.Unlock()
+		return q.stored.admitted
+	}
+	f.mu.Unlock()
+	_, admitted, _, err := f.rest(host)
+	f.fail(err)
+	return admitted
+}
+
+func (f *diskFrontier) setHostBudget(most int, spent func(host string)) {
+	f.schedule.setHostBudget(most, spent)
+	f.budget.all, f.budget.before = f.admitted, f.admittedOf
 }
 
 // low returns a number that none of a host's pages is below. A resume begins there: before it may be as many traces of
@@ -70,12 +131,12 @@ func (q *hostQueue) low() uint64 {
 func (f *diskFrontier) recoverQueues() error {
 	err := f.store.scan([]byte{keyHost}, []byte{keyHost + 1}, func(key, value []byte) (bool, error) {
 		r := reader{b: value}
-		live, low, tail := int(r.uvarint()), r.uvarint(), r.uvarint()
+		live, low, tail, admitted := int(r.uvarint()), r.uvarint(), r.uvarint(), int(r.uvarint())
 		if r.failed || live <= 0 || low > tail {
 			return false, damaged(errors.New("a host's record makes no sense"))
 		}
 		q := &hostQueue{key: string(key[1:]), at: f.opening, paced: true, index: len(f.ready)}
-		q.stored = storedQueue{live: live, left: live, next: low, end: tail, tail: tail}
+		q.stored = storedQueue{live: live, left: live, next: low, end: tail, tail: tail, admitted: admitted, known: true}
 		f.turns++
 		q.turn = f.turns
 		f.queues[q.key] = q
