@@ -49,11 +49,11 @@ type crawler struct {
 	seedHosts               map[string]bool // those that the user's secrets are for
 	trusted                 map[string]bool // hosts that may be private: those that the user named
 
-	mu          sync.Mutex             // taken with the frontier's held, so the frontier is not called under it
-	scope       map[string]bool        // scope keys that links may lead to
-	files       map[string]*robotsFile // by origin
-	seedOrigins map[string]bool        // whose sitemaps count
-	sitemaps    int                    // found
+	mu          sync.Mutex      // taken with the frontier's held, so the frontier is not called under it
+	scope       map[string]bool // scope keys that links may lead to
+	files       robotsCache
+	seedOrigins map[string]bool // whose sitemaps count
+	sitemaps    int             // found
 
 	delaying sync.Mutex
 	delays   map[string]time.Duration // by host, where robots.txt asks for one
@@ -118,7 +118,7 @@ func newCrawler(o Options) (*crawler, *seeds, error) {
 	c := &crawler{
 		o: o, log: o.Log, counter: o.Progress,
 		seedHosts: map[string]bool{}, trusted: map[string]bool{}, scope: map[string]bool{},
-		files: map[string]*robotsFile{}, delays: map[string]time.Duration{}, seedOrigins: map[string]bool{},
+		files: robotsCache{most: maxRobotsFiles}, delays: map[string]time.Duration{}, seedOrigins: map[string]bool{},
 		dns: newDNSCache(), robotsLifetime: robotsLifetime,
 	}
 	if c.log == nil {

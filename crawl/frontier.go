@@ -62,6 +62,8 @@ type frontier interface {
 	// refuse says that the pages of an origin are never asked for, so that they wait for no turn of their host: after a
 	// push back, it could be hours away.
 	refuse(origin string)
+	// forgive takes that back.
+	forgive(origin string)
 
 	// reserve notes a URL, and says whether it is new. It lasts with the next commit. Calls of reserve and commit never
 	// overlap.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -61,7 +62,9 @@ type diskFrontier struct {
 	staged   []stagedPage
 	touched  []*hostQueue
 
-	paces map[string]storedPace // guarded by mu
+	pacing    sync.Mutex            // held while the disk learns of a pace; taken before mu
+	paces     map[string]storedPace // guarded by mu, as is the next
+	pacesLook int                   // how many are looked through for those that are over
 }
 
 // recovery is what an opened state knows of earlier runs.

@@ -49,7 +49,7 @@ func (f *diskFrontier) again(marks []byte) error {
 	return nil
 }
 
-// requeue moves the known pages back into the queues, if a new generation has begun. A crash in the middle leaves each
+// requeue moves the known pages back into the queues, in the order of their hosts' queues, if a new generation has begun. A crash in the middle leaves each
 // page either where it was or in its queue.
 func (f *diskFrontier) requeue(ctx context.Context) error {
 	if !f.moving {
@@ -58,12 +58,7 @@ func (f *diskFrontier) requeue(ctx context.Context) error {
 	group := &change{}
 	var last []byte
 	move := func() error {
-		if len(group.found) == 0 {
-			return nil
-		}
-		err := f.commitWith([]*change{group}, nil, func(b *pebble.Batch) error {
-			return b.DeleteRange([]byte{keyVisit}, append(last, 0), nil)
-		})
+		err := f.move(group, last)
 		group.found = group.found[:0]
 		return err
 	}
@@ -81,7 +76,7 @@ func (f *diskFrontier) requeue(ctx context.Context) error {
 		}
 		return true, move()
 	})
-	if err == nil {
+	if err == nil && len(group.found) > 0 {
 		err = move()
 	}
 	if err != nil {
@@ -89,6 +84,13 @@ func (f *diskFrontier) requeue(ctx context.Context) error {
 	}
 	f.moving = false
 	return f.store.delete(keyAgain)
+}
+
+// move queues known pages, of which last is the key of the last one, and forgets them and all before it where they were.
+func (f *diskFrontier) move(group *change, last []byte) error {
+	return f.commitWith([]*change{group}, nil, func(b *pebble.Batch) error {
+		return b.DeleteRange([]byte{keyVisit}, append(last, 0), nil)
+	})
 }
 
 // recrawlMarks returns the marks with which the outputs of a recrawl open.

@@ -62,6 +62,12 @@ func (f *schedule) refuse(origin string) {
 	f.refused[origin] = true
 }
 
+func (f *schedule) forgive(origin string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.refused, origin)
+}
+
 func (f *schedule) setDelay(host string, delay time.Duration) { f.hosts.SetDelay(host, delay) }
 
 func (f *schedule) started(it *item) {

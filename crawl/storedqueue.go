@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -154,16 +155,52 @@ type storedPace struct {
 	delay time.Duration // what its robots.txt asks for
 }
 
-// setPace changes what outlives the run.
+func appendPace(b []byte, p storedPace) []byte {
+	return binary.AppendVarint(binary.AppendVarint(b, unixNano(p.until)), int64(p.delay))
+}
+
+// over says whether nothing is left to wait for.
+func (p storedPace) over(now time.Time) bool { return p.delay == 0 && !p.until.After(now) }
+
+const minPaces = 1024 // which are not looked through
+
+// oldPaces forgets those that are over, each time there are twice as many as were left, and returns their hosts. It
+// requires that mu is held.
+func (f *diskFrontier) oldPaces() (hosts []string) {
+	if len(f.paces) < max(minPaces, f.pacesLook) {
+		return nil
+	}
+	now := time.Now()
+	maps.DeleteFunc(f.paces, func(host string, p storedPace) bool {
+		if !p.over(now) {
+			return false
+		}
+		hosts = append(hosts, host)
+		return true
+	})
+	f.pacesLook = 2 * len(f.paces)
+	return hosts
+}
+
+// setPace changes what outlives the run. The disk learns of changes in the order in which they are made.
 func (f *diskFrontier) setPace(host string, change func(*storedPace)) {
+	f.pacing.Lock()
+	defer f.pacing.Unlock()
 	f.mu.Lock()
 	pace := f.paces[host]
 	change(&pace)
 	f.paces[host] = pace
+	over := f.oldPaces()
 	f.mu.Unlock()
-	record := binary.AppendVarint(nil, unixNano(pace.until))
-	record = binary.AppendVarint(record, int64(pace.delay))
-	f.fail(f.store.set(hostKey(keyPace, host), record))
+	b := f.store.batch()
+	err := b.Set(hostKey(keyPace, host), appendPace(nil, pace), nil)
+	for _, host := range over {
+		err = errors.Join(err, b.Delete(hostKey(keyPace, host), nil))
+	}
+	if err == nil {
+		err = f.store.commit(b)
+	}
+	f.fail(err)
 }
 
 func (f *diskFrontier) backOff(it *item, asked time.Duration) time.Duration {
@@ -185,21 +222,27 @@ func (f *diskFrontier) setDelay(host string, delay time.Duration) {
 // recoverPaces lets every host finish the pause, and wait the delay, that it had.
 func (f *diskFrontier) recoverPaces() error {
 	now := time.Now()
-	return f.store.scan([]byte{keyPace}, []byte{keyPace + 1}, func(key, value []byte) (bool, error) {
+	b := f.store.batch()
+	err := f.store.scan([]byte{keyPace}, []byte{keyPace + 1}, func(key, value []byte) (bool, error) {
 		r := reader{b: value}
 		pace := storedPace{until: fromUnixNano(r.varint()), delay: time.Duration(r.varint())}
 		if r.failed {
 			return false, damaged(errors.New("a host's pace makes no sense"))
+		}
+		if pace.over(now) {
+			return true, b.Delete(key, nil)
 		}
 		host := string(key[1:])
 		until := now.Add(pace.delay)
 		if pace.until.After(until) {
 			until = pace.until
 		}
-		if until.After(now) {
-			f.paces[host] = pace
-			f.hosts.Pause(host, until)
-		}
+		f.paces[host] = pace
+		f.hosts.Pause(host, until)
 		return true, nil
 	})
+	if err != nil {
+		return err
+	}
+	return f.store.commit(b)
 }
