@@ -38,12 +38,13 @@ func (c *robotsCache) put(file *robotsFile) {
 	c.recent[file.origin] = file
 }
 
-// turn makes room. Files that are on their way stay, for pages wait for them.
+// turn makes room. Files that are on their way stay, for pages wait for them; and until the first of those had its turn,
+// so that hosts that are many and slow do not push each other out for ever.
 func (c *robotsCache) turn() {
 	recent := map[string]*robotsFile{}
 	for origin, file := range c.older {
 		switch v := file.verdict.Load(); {
-		case v == nil:
+		case v == nil, !file.used.Load():
 			recent[origin] = file
 		case v.refuses():
 			c.dropped = append(c.dropped, origin)

@@ -14,6 +14,7 @@ type robotsFile struct {
 	seed    bool           // a seed's: its sitemaps count
 	before  *robotsVerdict // what an older one said, which is too old by now; nil if there is none
 	verdict atomic.Pointer[robotsVerdict]
+	used    atomic.Bool // a page was handed out by it
 }
 
 // robotsLifetime is how long a robots.txt counts (RFC 9309, section 2.4).
@@ -83,6 +84,7 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 	if file == nil {
 		return c.askRobotsAgain(it), nil
 	}
+	file.used.Store(true)
 	if v := file.verdict.Load(); v != nil && v.err != nil {
 		if it.fallback && mayFallBack(v.err) {
 			return true, c.fallBack(it)
