@@ -16,6 +16,9 @@ func (c *crawler) requestOf(ctx context.Context, it *item) *http.Request {
 	if it.check && !it.get {
 		req.Method = http.MethodHead
 	}
+	if v := c.condition(it); v != nil {
+		v.ask(req)
+	}
 	return req
 }
 

@@ -34,7 +34,8 @@ type crawler struct {
 	frontier frontier
 	outputs  *outputs
 	ledger   *ledger
-	state    *state // nil if the crawl ends with the process
+	requeue  func(context.Context) error // finishes the beginning of a recrawl; nil without a state
+	state    *state                      // nil if the crawl ends with the process
 
 	token          string       // of the user agent, for robots.txt
 	jar            *cookies.Jar // nil for none
@@ -47,11 +48,11 @@ type crawler struct {
 	seedHosts               map[string]bool // those that the user's secrets are for
 	trusted                 map[string]bool // hosts that may be private: those that the user named
 
-	mu          sync.Mutex             // taken with the frontier's held, so the frontier is not called under it
-	scope       map[string]bool        // scope keys that links may lead to
-	files       map[string]*robotsFile // by origin
-	seedOrigins map[string]bool        // whose sitemaps count
-	sitemaps    int                    // found
+	mu          sync.Mutex      // taken with the frontier's held, so the frontier is not called under it
+	scope       map[string]bool // scope keys that links may lead to
+	files       robotsCache
+	seedOrigins map[string]bool // whose sitemaps count
+	sitemaps    int             // found
 
 	delaying sync.Mutex
 	delays   map[string]time.Duration // by host, where robots.txt asks for one
@@ -79,8 +80,14 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		defer cancel()
 		c.frontier.setAddresses(newAddresses(c.o.Rate, c.o.PerIP, func(it *item) string { return c.addressOf(lookups, it) }))
 	}
-	err := c.plant(seeds)
-	if c.state != nil && c.state.resumed && !c.frontier.left() {
+	var err error
+	if c.requeue != nil {
+		err = c.requeue(ctx)
+	}
+	if err == nil {
+		err = c.plant(seeds)
+	}
+	if err == nil && c.state != nil && c.state.resumed && !c.frontier.left() {
 		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}
 	if err == nil {
@@ -110,7 +117,7 @@ func newCrawler(o Options) (*crawler, *seeds, error) {
 	c := &crawler{
 		o: o, log: o.Log, counter: o.Progress,
 		seedHosts: map[string]bool{}, trusted: map[string]bool{}, scope: map[string]bool{},
-		files: map[string]*robotsFile{}, delays: map[string]time.Duration{}, seedOrigins: map[string]bool{},
+		files: robotsCache{most: maxRobotsFiles}, delays: map[string]time.Duration{}, seedOrigins: map[string]bool{},
 		dns: newDNSCache(), robotsLifetime: robotsLifetime,
 	}
 	if c.log == nil {

@@ -25,6 +25,8 @@ type item struct {
 	check     bool // only whether it is there is of interest
 	get       bool // a check whose host does not answer HEAD
 
+	visit *visit // what is known of the page from an earlier crawl; nil for nothing
+
 	seq     uint64 // its place on disk among its host's pages
 	claimed bool   // it was handed out with a claim on its host
 	started bool   // since then, its request was written
@@ -60,6 +62,8 @@ type frontier interface {
 	// refuse says that the pages of an origin are never asked for, so that they wait for no turn of their host: after a
 	// push back, it could be hours away.
 	refuse(origin string)
+	// forgive takes that back.
+	forgive(origin string)
 
 	// knows says whether a URL is noted. The rules of reserve are its too.
 	knows(url string) (bool, error)
@@ -82,6 +86,7 @@ type change struct {
 	to     URL
 	follow bool // a check moves there as the page that it is
 	found  []foundPage
+	visit  *visit // what is known of the page now; nil is what was known before
 	hosts  []knownHost
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -18,8 +19,9 @@ const (
 	keySeen  = 's' // and a fingerprint: a URL that was discovered
 	keyQueue = 'q' // and the host, 0 and a number, as storedQueue counts: a page that is not done
 	keyHost  = 'h' // and the host: where its pages are
+	keyRest  = 'r' // and the host: what is left to know of one without pages
+	keyVisit = 'v' // and what its keyQueue had: a page that is done, as a recrawl queues it
 	keyPace  = 'p' // and the host: what outlives the run of its pace
-	keyTaken = 't' // and the host: how many of its pages were admitted
 	keyKnown = 'k' // and the host: links may lead there; 1 if it is a seed's
 )
 
@@ -29,6 +31,7 @@ var (
 	keyAdmitted = []byte("madmitted") // pages, of all runs
 	keyMarks    = []byte("mmarks")    // of the outputs
 	keySitemaps = []byte("msitemaps") // in the queues, which are no items
+	keyAgain    = []byte("magain")    // there while known pages move back into the queues
 )
 
 const (
@@ -55,11 +58,15 @@ type diskFrontier struct {
 	admitted int
 	sitemaps int // in the queues
 	recent   [recentSlots]uint64
+	filter   *seenFilter
+	moving   bool                // the known pages are to move back into the queues
 	fresh    map[uint64]struct{} // seen, and not yet committed
 	staged   []stagedPage
 	touched  []*hostQueue
 
-	paces map[string]storedPace // guarded by mu
+	pacing    sync.Mutex            // held while the disk learns of a pace; taken before mu
+	paces     map[string]storedPace // guarded by mu, as is the next
+	pacesLook int                   // how many are looked through for those that are over
 }
 
 // recovery is what an opened state knows of earlier runs.
@@ -67,6 +74,7 @@ type recovery struct {
 	hosts []knownHost
 	marks []byte
 	pages int  // that are not done
+	again bool // it was a recrawl that had just begun
 	found bool // there was an earlier run
 }
 
@@ -94,6 +102,9 @@ func (f *diskFrontier) isNew(h uint64) (bool, error) {
 	}
 	if _, ok := f.fresh[h]; ok {
 		return false, nil
+	}
+	if !f.filter.mayHave(h) {
+		return true, nil
 	}
 	found, err := f.store.has(seenKey(h))
 	if err == nil && found {
@@ -137,7 +148,12 @@ func (f *diskFrontier) fail(err error) {
 }
 
 // close ends the frontier. One that has failed is left as it is: the next run recovers it.
-func (f *diskFrontier) close() error { return f.store.close() }
+func (f *diskFrontier) close() error {
+	if f.filter != nil {
+		f.filter.close()
+	}
+	return f.store.close()
+}
 
 // fill brings a window of a host's pages into memory; the fuller memory is, the smaller. It requires that mu is held.
 func (f *diskFrontier) fill(q *hostQueue) error {
@@ -146,9 +162,9 @@ func (f *diskFrontier) fill(q *hostQueue) error {
 	first, limit := queueKey(q.key, s.next), queueKey(q.key, s.end)
 	err := f.store.scan(first, limit, func(key, value []byte) (bool, error) {
 		seq := binary.BigEndian.Uint64(key[len(key)-8:])
-		if value[0]&packedTries == 0 {
+		if uint64(value[0])&packedTries == 0 {
 			f.pack(q, seq, value)
-		} else if err := f.again(q, seq, value); err != nil {
+		} else if err := f.tryAgain(q, seq, value); err != nil {
 			return false, err
 		}
 		s.left--
@@ -165,8 +181,8 @@ func (f *diskFrontier) fill(q *hostQueue) error {
 	return nil
 }
 
-// again queues a page that was tried before. It requires that mu is held.
-func (f *diskFrontier) again(q *hostQueue, seq uint64, packed []byte) error {
+// tryAgain queues a page that was tried before. It requires that mu is held.
+func (f *diskFrontier) tryAgain(q *hostQueue, seq uint64, packed []byte) error {
 	it, err := unpackItem(packed)
 	if err != nil {
 		return err
@@ -189,10 +205,15 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 		return nil, err
 	}
 	if seed == nil {
+		f.filter = newSeenFilter()
 		f.seed = rand.Uint64()
 		return old, f.store.set(keySeed, binary.BigEndian.AppendUint64(nil, f.seed))
 	}
-	old.found, f.seed = true, binary.BigEndian.Uint64(seed)
+	old.found, f.seed, f.filter = true, binary.BigEndian.Uint64(seed), loadSeenFilter(f.store)
+	if f.moving, err = f.store.has(keyAgain); err != nil {
+		return nil, err
+	}
+	old.again = f.moving
 	admitted, err := f.store.get(keyAdmitted)
 	if err != nil {
 		return nil, err

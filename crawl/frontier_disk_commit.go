@@ -2,6 +2,8 @@ package crawl
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -12,11 +14,18 @@ type stagedPage struct {
 	queue  *hostQueue
 	packed []byte
 	seq    uint64
+
+	admitted bool // it counts as one of its host's pages
 }
 
 // commit writes all changes as one batch, and then lets what they queue be handed out: a page that no disk holds yet is
 // never asked for.
 func (f *diskFrontier) commit(changes []*change, marks []byte) error {
+	return f.commitWith(changes, marks, nil)
+}
+
+// commitWith is commit with what else goes into the batch.
+func (f *diskFrontier) commitWith(changes []*change, marks []byte, also func(*pebble.Batch) error) error {
 	b := f.store.batch()
 	skipped, admitted, err := f.stage(b, changes)
 	if err == nil {
@@ -27,6 +36,9 @@ func (f *diskFrontier) commit(changes []*change, marks []byte) error {
 	}
 	if err == nil {
 		err = f.saveSitemaps(b, changes)
+	}
+	if err == nil && also != nil {
+		err = also(b)
 	}
 	if err == nil && admitted > 0 {
 		f.admitted += admitted
@@ -41,8 +53,10 @@ func (f *diskFrontier) commit(changes []*change, marks []byte) error {
 	}
 	for h := range f.fresh {
 		f.recent[h%recentSlots] = h
+		f.filter.add(h)
 	}
 	clear(f.fresh)
+	clear(f.budget.pages) // the disk counts them now
 	f.counter.Grow(int64(skipped+admitted), 0)
 	for range skipped {
 		f.counter.ItemSkipped()
@@ -57,7 +71,7 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 	for _, c := range changes {
 		for _, page := range c.found {
 			sitemap := page.item.sitemap > 0
-			full := f.maxPages > 0 && f.admitted+admitted >= f.maxPages || f.budget.spent(page.item.url.Host())
+			full := !f.moving && f.full(admitted, page.item.url.Host())
 			if full && !page.forbidden && !sitemap {
 				continue
 			}
@@ -73,7 +87,7 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 			default:
 				admitted++
 				f.budget.count(page.item.url.Host())
-				f.staged = append(f.staged, stagedPage{item: page.item})
+				f.staged = append(f.staged, stagedPage{item: page.item, admitted: true})
 			}
 		}
 		if c.to != (URL{}) && c.item.robots == nil {
@@ -89,12 +103,13 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 			}
 		}
 	}
-	for h := range f.fresh {
+	// In order, each is found from the place of the one before.
+	for _, h := range slices.Sorted(maps.Keys(f.fresh)) {
 		if err := b.Set(seenKey(h), nil, nil); err != nil {
 			return 0, 0, err
 		}
 	}
-	return skipped, admitted, f.saveTaken(b)
+	return skipped, admitted, nil
 }
 
 // admits notes an item, and says whether it is new.
@@ -126,6 +141,11 @@ func (f *diskFrontier) saveSitemaps(b *pebble.Batch, changes []*change) error {
 	return b.Set(keySitemaps, binary.AppendUvarint(nil, uint64(f.sitemaps)), nil)
 }
 
+// full says whether no more pages of a host are admitted.
+func (f *diskFrontier) full(admitted int, host string) bool {
+	return f.maxPages > 0 && f.admitted+admitted >= f.maxPages || f.budget.spent(host)
+}
+
 // number gives the new pages their places in their hosts' queues, and takes those that are done out.
 func (f *diskFrontier) number(b *pebble.Batch, changes []*change) error {
 	f.mu.Lock()
@@ -141,14 +161,23 @@ func (f *diskFrontier) number(b *pebble.Batch, changes []*change) error {
 		if err := b.Delete(queueKey(q.key, c.item.seq), nil); err != nil {
 			return err
 		}
+		if err := f.keepVisit(b, c); err != nil {
+			return err
+		}
 	}
 	for i := range f.staged {
 		s := &f.staged[i]
 		s.queue = f.queue(s.item.url.Host())
+		if err := f.load(s.queue); err != nil {
+			return err
+		}
 		s.seq = s.queue.stored.tail
 		s.packed = appendItem(nil, s.item)
 		s.queue.stored.tail++
 		s.queue.stored.live++
+		if s.admitted {
+			s.queue.stored.admitted++
+		}
 		f.touch(s.queue)
 		if err := b.Set(queueKey(s.queue.key, s.seq), s.packed, nil); err != nil {
 			return err
@@ -161,6 +190,23 @@ func (f *diskFrontier) number(b *pebble.Batch, changes []*change) error {
 		}
 	}
 	return nil
+}
+
+// keepVisit keeps what is known of a page that is done. It requires that mu is held.
+func (f *diskFrontier) keepVisit(b *pebble.Batch, c *change) error {
+	it := c.item
+	if c.to != (URL{}) || it.check || !it.isPage() {
+		return nil
+	}
+	v := c.visit
+	if v == nil {
+		v = it.visit
+	}
+	packed, err := appendVisited(nil, it, v)
+	if err != nil {
+		return err
+	}
+	return b.Set(visitKey(it.url.Host(), it.seq), packed, nil)
 }
 
 // touch notes that a host's record changes. It requires that mu is held.

@@ -120,3 +120,102 @@ func TestFrontierRemembers(t *testing.T) {
 		f.end()
 	})
 }
+
+// The pages of a host count over all runs, also where the host was idle in between.
+func TestFrontierBudgetOverRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := vfs.NewMem()
+		var spent []string
+		run := func(do func(f *rig)) {
+			f := newRig(t, 0, 0)
+			f.open(t, files, 0, 0, nil)
+			f.setHostBudget(3, func(host string) { spent = append(spent, host) })
+			do(f)
+			f.end()
+		}
+		page := func(host string, n int) *item { return pageItem(t, fmt.Sprintf("http://%s/%d", host, n)) }
+		run(func(f *rig) {
+			if n := f.add(page("a", 1), page("a", 2), page("b", 1)); n != 3 {
+				t.Errorf("the first run adds %d", n)
+			}
+			drain(t, f, 1, 0)
+			f.add(page("b", 2))
+		})
+		for i := range 2 {
+			run(func(f *rig) {
+				if n := f.add(page("a", 3), page("a", 4), page("b", 3), page("b", 4), page("c", 1)); n != 3-3*i {
+					t.Errorf("a later run adds %d", n)
+				}
+			})
+		}
+		if want := []string{"a", "b", "a", "b"}; !slices.Equal(spent, want) {
+			t.Errorf("it was told of %q, want %q", spent, want)
+		}
+	})
+}
+
+// Places are given once: what is known of a page that is done is not overwritten by that of a later one.
+func TestFrontierPlacesAfterRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := vfs.NewMem()
+		const pages = 5
+		for i := range pages { // in each run the host comes to rest
+			f := newRig(t, 0, 0)
+			f.open(t, files, 0, 0, nil)
+			f.add(pageItem(t, fmt.Sprintf("http://a/%d", i)))
+			drain(t, f, 1, 0)
+			f.end()
+		}
+		f := newRig(t, 0, 0)
+		f.open(t, files, 0, 0, nil)
+		disk := f.frontier.(*diskFrontier)
+		if err := disk.again([]byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		if err := disk.requeue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		urls, _ := drain(t, f, 1, 0)
+		if want := []string{"http://a/0", "http://a/1", "http://a/2", "http://a/3", "http://a/4"}; !slices.Equal(urls, want) {
+			t.Errorf("a recrawl has %q", urls)
+		}
+		f.end()
+	})
+}
+
+// Pauses that are over leave the memory and the disk.
+func TestFrontierForgetsPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		files := vfs.NewMem()
+		f := newRig(t, 0, 0)
+		f.open(t, files, 0, 0, nil)
+		disk := f.frontier.(*diskFrontier)
+		stored := func() (n int) {
+			err := disk.store.scan([]byte{keyPace}, []byte{keyPace + 1}, func(_, _ []byte) (bool, error) {
+				n++
+				return true, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		for i := range 10 * minPaces {
+			f.backOff(pageItem(t, fmt.Sprintf("http://h%d/", i)), time.Second)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := stored(); n > 2*minPaces || n != len(disk.paces) {
+			t.Errorf("%d are on disk, %d in memory", n, len(disk.paces))
+		}
+		f.backOff(pageItem(t, "http://long/"), time.Hour)
+		f.end()
+		time.Sleep(time.Minute)
+		f = newRig(t, 0, 0)
+		f.open(t, files, 0, 0, nil)
+		disk = f.frontier.(*diskFrontier)
+		if n := stored(); n != 1 {
+			t.Errorf("%d are on disk after a minute, want the one that is not over", n)
+		}
+		f.end()
+	})
+}

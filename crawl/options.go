@@ -99,6 +99,11 @@ type Options struct {
 	// that was discovered is lost, and only pages in flight are fetched again. It is made if it is missing; if it holds
 	// a crawl, Seeds may be empty. Empty for none.
 	State string
+	// Recrawl fetches every page of the finished crawl in State again, with conditional requests where an earlier answer
+	// had an ETag or Last-Modified, and follows the links that are new; of pages that have not changed no links are looked
+	// at. Outputs begin anew, except that WARC files are continued. Mirror, CheckLinks and Graph need the bodies, and so all
+	// pages are fetched whole. A crawl that is unfinished is finished first, and that is all the run does.
+	Recrawl bool
 	// Fsync lets State hold through a power cut too, not only through the end of the process.
 	Fsync bool
 	// Settings is what the user chose, in words. A State keeps it, and a run whose settings differ is logged at level

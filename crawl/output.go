@@ -4,13 +4,14 @@ import "encoding/json"
 
 // closing is an exchange that is over and what came of it, as outputs see it. It is valid until render returns.
 type closing struct {
-	item     *item
-	record   *record   // of the page; nil where the item goes on (a redirect's hop) or is no page (robots.txt, a sitemap)
-	response *response // nil without an exchange
-	page     *Page     // what the scanner found; nil if the body is not HTML
-	to       URL       // where the response redirects to, as [crawler.redirectTarget] has it; zero if it does not
-	targets  []URL     // where page.Links lead, one for each; the zero URL for one that leads to no page
-	failure  error     // why the item failed; nil if it did not, or goes on
+	item      *item
+	record    *record   // of the page; nil where the item goes on (a redirect's hop) or is no page (robots.txt, a sitemap)
+	response  *response // nil without an exchange
+	page      *Page     // what the scanner found; nil if the body is not HTML
+	to        URL       // where the response redirects to, as [crawler.redirectTarget] has it; zero if it does not
+	targets   []URL     // where page.Links lead, one for each; the zero URL for one that leads to no page
+	unchanged *visit    // what the page was and, by a 304, still is
+	failure   error     // why the item failed; nil if it did not, or goes on
 }
 
 // mark is how long a file of an output is.

@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// What the first byte of a packed item says.
+// What the number says that a packed item begins with.
 const (
-	packedSeed     byte = 1 << iota
-	packedFallback      // its user gave no scheme
-	packedFirst         // it began at another URL
-	packedTries         // it has been tried or redirected
+	packedSeed     uint64 = 1 << iota
+	packedFallback        // its user gave no scheme
+	packedFirst           // it began at another URL
+	packedTries           // it has been tried or redirected
 	packedRequisite
 	packedCheck
 	packedGet
 	packedSitemap // it is a sitemap, or one speaks of it
+	packedVisit   // it was fetched by an earlier crawl
 )
 
 var errPacked = errors.New("an item has been cut or changed")
@@ -26,7 +27,7 @@ func damaged(err error) error { return fmt.Errorf("the state is damaged: %w", er
 
 // appendItem packs a page for a queue or the disk: its URL, its referrer and a few bytes.
 func appendItem(b []byte, it *item) []byte {
-	var flags byte
+	var flags uint64
 	if it.seed {
 		flags |= packedSeed
 	}
@@ -51,7 +52,10 @@ func appendItem(b []byte, it *item) []byte {
 	if it.sitemap > 0 || it.lastMod != "" {
 		flags |= packedSitemap
 	}
-	b = append(b, flags)
+	if it.visit != nil && *it.visit != (visit{}) {
+		flags |= packedVisit
+	}
+	b = binary.AppendUvarint(b, flags)
 	b = binary.AppendUvarint(b, uint64(it.depth))
 	b = appendString(b, it.url.String())
 	b = appendString(b, it.referrer)
@@ -65,6 +69,9 @@ func appendItem(b []byte, it *item) []byte {
 		b = binary.AppendUvarint(b, uint64(it.redirects))
 		b = binary.AppendUvarint(b, uint64(it.attempts))
 		b = binary.AppendVarint(b, unixNano(it.notBefore))
+	}
+	if flags&packedVisit != 0 {
+		b = appendVisit(b, it.visit)
 	}
 	return b
 }
@@ -92,7 +99,7 @@ func fromUnixNano(n int64) time.Time {
 // unpackItem is the reverse of appendItem.
 func unpackItem(b []byte) (*item, error) {
 	r := reader{b: b}
-	flags := r.byte()
+	flags := r.uvarint()
 	it := &item{
 		seed: flags&packedSeed != 0, fallback: flags&packedFallback != 0,
 		requisite: flags&packedRequisite != 0, check: flags&packedCheck != 0, get: flags&packedGet != 0,
@@ -110,6 +117,9 @@ func unpackItem(b []byte) (*item, error) {
 	if flags&packedTries != 0 {
 		it.redirects, it.attempts = int(r.uvarint()), int(r.uvarint())
 		it.notBefore = fromUnixNano(r.varint())
+	}
+	if flags&packedVisit != 0 {
+		it.visit = r.visit()
 	}
 	if r.failed || len(r.b) > 0 {
 		return nil, damaged(errPacked)

@@ -16,10 +16,11 @@ func (c *crawler) page(ctx context.Context, it *item, r *response) error {
 		return c.checked(it, r)
 	}
 	p := &closing{item: it, record: c.record(it, r), response: r}
+	c.takeUnchanged(p)
 	ch := change{item: it}
 	var children []item
 	switch {
-	case r.err != nil:
+	case r.err != nil, p.unchanged != nil:
 	case r.isHTML():
 		reader := pageReaders.Get().(*pageReader)
 		defer reader.giveBack() // its links are in use until all outputs have them
@@ -73,6 +74,7 @@ func (c *crawler) finish(p *closing, ch change) error {
 // end closes an item as failed, if why is not nil, or else as done.
 func (c *crawler) end(p *closing, ch change, why error) error {
 	p.failure = why
+	ch.visit = c.visited(p)
 	if why != nil && p.record != nil {
 		p.record.Error = why.Error()
 	}

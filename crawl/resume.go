@@ -83,14 +83,36 @@ func (c *crawler) recover() (*recovery, error) {
 		gap = time.Duration(min(float64(time.Second)/c.o.Rate, float64(maxAsked)))
 	}
 	f, old, err := newDiskFrontier(db, c.hosts, gap, c.o.MaxPages, c.counter, c.gate)
-	c.frontier = f
+	if f != nil {
+		c.frontier, c.requeue = f, f.requeue
+	}
 	if err == nil && c.state.resumed && !old.found {
 		err = damaged(errors.New("its database is empty"))
+	}
+	if err == nil && c.o.Recrawl {
+		err = c.again(f, old)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return old, c.state.keep(c.o.Settings)
+}
+
+// again begins to crawl all pages of a finished crawl again.
+func (c *crawler) again(f *diskFrontier, old *recovery) error {
+	switch {
+	case !old.found:
+		return nil // the first crawl of the state
+	case old.again || old.pages > 0:
+		c.log.Warn(c.o.State + " is unfinished: this run finishes it, and the next begins again")
+		return nil
+	}
+	marks, err := recrawlMarks(old.marks)
+	if err != nil {
+		return err
+	}
+	old.marks = marks
+	return f.again(marks)
 }
 
 // close ends the outputs and the frontier. finished says that nothing is left to crawl.

@@ -14,6 +14,7 @@ type robotsFile struct {
 	seed    bool           // a seed's: its sitemaps count
 	before  *robotsVerdict // what an older one said, which is too old by now; nil if there is none
 	verdict atomic.Pointer[robotsVerdict]
+	used    atomic.Bool // a page was handed out by it
 }
 
 // robotsLifetime is how long a robots.txt counts (RFC 9309, section 2.4).
@@ -37,7 +38,7 @@ func (f *robotsFile) disallows(u URL) bool {
 func (c *crawler) robotsOf(u URL) *robotsFile {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.files[u.Origin()]
+	return c.files.get(u.Origin())
 }
 
 // gate returns the fetch of the robots.txt that a page depends on, where nobody has asked for it yet or it is too old;
@@ -50,7 +51,7 @@ func (c *crawler) gate(it *item) *item {
 	if c.o.IgnoreRobots && !(c.o.Sitemaps && seed) {
 		return nil
 	}
-	old := c.files[origin]
+	old := c.files.get(origin)
 	if old != nil && !c.stale(old) {
 		return nil
 	}
@@ -59,7 +60,7 @@ func (c *crawler) gate(it *item) *item {
 	if old != nil {
 		file.seed, file.before = old.seed, old.verdict.Load()
 	}
-	c.files[origin] = file
+	c.files.put(file)
 	return robots
 }
 
@@ -81,8 +82,9 @@ func (c *crawler) newRobots(it *item) (*robotsFile, *item) {
 func (c *crawler) refuse(it *item) (closed bool, err error) {
 	file := c.robotsOf(it.url)
 	if file == nil {
-		return false, nil
+		return c.askRobotsAgain(it), nil
 	}
+	file.used.Store(true)
 	if v := file.verdict.Load(); v != nil && v.err != nil {
 		if it.fallback && mayFallBack(v.err) {
 			return true, c.fallBack(it)
@@ -140,7 +142,7 @@ func (c *crawler) robotsAnswer(it *item, r *response) error {
 		sitemaps = verdict.rules.sitemaps
 	}
 	file.verdict.Store(verdict)
-	if verdict.err != nil || verdict.skip {
+	if verdict.refuses() {
 		c.frontier.refuse(file.origin)
 	} else {
 		e.change.found = c.seekSitemaps(it, sitemaps)
@@ -149,6 +151,7 @@ func (c *crawler) robotsAnswer(it *item, r *response) error {
 	if err := c.ledger.close(e); err != nil {
 		return err
 	}
+	c.forgive()
 	c.frontier.openGate(file.host)
 	return nil
 }

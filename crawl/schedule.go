@@ -68,6 +68,12 @@ func (f *schedule) left() bool {
 	return f.queued > 0
 }
 
+func (f *schedule) forgive(origin string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.refused, origin)
+}
+
 func (f *schedule) setDelay(host string, delay time.Duration) { f.hosts.SetDelay(host, delay) }
 
 func (f *schedule) started(it *item) {

@@ -17,7 +17,7 @@ import (
 
 const (
 	stateFile   = "pace-state.json" // what makes a folder a state
-	stateFormat = 1
+	stateFormat = 2
 	stateDB     = "frontier" // the folder of the database, which holds the lock too
 	stateLinks  = "links"    // what --check-links has seen
 )
@@ -58,8 +58,12 @@ func readHeader(dir string) (stateHeader, error) {
 	if err == nil {
 		err = json.Unmarshal(text, &header)
 	}
-	if err == nil && header.Format != stateFormat {
-		err = fmt.Errorf("its format is %d, and this program knows %d", header.Format, stateFormat)
+	switch {
+	case err == nil && header.Format < stateFormat:
+		err = fmt.Errorf("its format %d is that of an earlier version, which can finish it; this one knows %d: "+
+			"begin anew in another folder", header.Format, stateFormat)
+	case err == nil && header.Format > stateFormat:
+		err = fmt.Errorf("its format %d is that of a later version; this one knows %d", header.Format, stateFormat)
 	}
 	if err != nil {
 		return header, fmt.Errorf("cannot read the state %s: %w", dir, err)

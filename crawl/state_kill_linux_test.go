@@ -29,11 +29,12 @@ type killedCrawl struct {
 	Mode      limiter.Mode
 	Workers   int
 	Fsync     bool
+	Recrawl   bool
 }
 
 func (k killedCrawl) options() Options {
 	o := Options{
-		Mode: k.Mode, Workers: k.Workers, Depth: 100, Timeout: 10 * time.Second, Retries: 2, Fsync: k.Fsync,
+		Mode: k.Mode, Workers: k.Workers, Depth: 100, Timeout: 10 * time.Second, Retries: 2, Fsync: k.Fsync, Recrawl: k.Recrawl,
 		State: filepath.Join(k.Dir, "state"), OutputFile: filepath.Join(k.Dir, "pages.jsonl"),
 	}
 	if k.Seed != "" {
@@ -119,6 +120,47 @@ func TestKilledCrawl(t *testing.T) {
 			t.Logf("%d kills, %d requests for %d pages", kills, total, pages)
 			if kills < 2 || total > pages+kills*workers {
 				t.Errorf("%d requests for %d pages with %d workers killed %d times", total, pages, workers, kills)
+			}
+		})
+	}
+}
+
+// A recrawl that is killed again and again goes on as the same recrawl, from its first moment on.
+func TestKilledRecrawl(t *testing.T) {
+	for _, m := range limiter.Modes {
+		t.Run(m.String(), func(t *testing.T) {
+			pages, kills := 600, 0
+			if m == limiter.Sequential {
+				pages = 100
+			}
+			base, hits := countedSite(t, pages)
+			k := killedCrawl{Seed: base + "/", Dir: t.TempDir(), Mode: m, Workers: 16}
+			if !killChild(t, k, time.Minute) {
+				t.Fatal("the first crawl did not end")
+			}
+			k.Seed, k.Recrawl = "", true
+			rnd := rand.New(rand.NewPCG(3, 4))
+			// Once the recrawl has begun, to ask for it again would only finish it, and then begin another.
+			for begun := false; !begun; kills++ {
+				if killChild(t, k, time.Duration(30+rnd.IntN(60))*time.Millisecond) {
+					t.Fatal("the recrawl ended before it was killed")
+				}
+				_, total := hits()
+				begun = total > pages
+			}
+			k.Recrawl = false
+			for ended := false; !ended; kills++ {
+				after := time.Duration(30+rnd.IntN(150)) * time.Millisecond
+				if kills > 8 {
+					after = time.Minute
+				}
+				ended = killChild(t, k, after)
+			}
+			checkRecords(t, k.options().OutputFile, pages)
+			_, total := hits()
+			t.Logf("%d kills, %d requests for two crawls of %d pages", kills-1, total, pages)
+			if most := 2*pages + kills*k.Workers; total < 2*pages || total > most {
+				t.Errorf("%d requests for two crawls of %d pages, want at most %d", total, pages, most)
 			}
 		})
 	}

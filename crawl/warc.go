@@ -118,7 +118,7 @@ func (w *warc) write(r *exchangeRecords) error {
 		}
 	}
 	original, known := w.seen[r.payload]
-	response, isRevisit := r.response, false
+	response, isRevisit := r.response, r.unchanged
 	if known && r.revisits {
 		// Another exchange may have brought the same payload since this one was rendered, so only now it is sure.
 		first, err := w.originalAt(original)

@@ -26,6 +26,7 @@ type exchangeRecords struct {
 	status          int
 	payload         [sha1.Size]byte
 	revisits        bool   // the same payload need not be kept twice
+	unchanged       bool   // the response record is a revisit: the server says that there is nothing new
 	header          []byte // of the answer, for a revisit
 	id              string // of the response
 	addr            string
@@ -67,7 +68,12 @@ func (w *warc) records(p *closing) (*exchangeRecords, error) {
 		fields = append(fields, gowarc.WarcTruncated, truncation(r.err))
 	}
 	var err error
-	if out.response, err = packed(gowarc.Response, append(bytes.Clone(out.header), body...), fields...); err != nil {
+	if p.unchanged != nil && p.unchanged.archive != (archiveRecord{}) {
+		out.response, err = out.unchangedRecord(p.unchanged.archive)
+	} else {
+		out.response, err = packed(gowarc.Response, append(bytes.Clone(out.header), body...), fields...)
+	}
+	if err != nil {
 		return nil, err
 	}
 	request, err := packed(gowarc.Request, withoutProxySecrets(wire.Request),
@@ -97,6 +103,15 @@ func (w *warc) revisitRecord(r *exchangeRecords, first original) ([]byte, error)
 	return packed(gowarc.Revisit, r.header, r.fields(httpResponseType, r.id,
 		gowarc.WarcPayloadDigest, digestText(r.payload), gowarc.WarcProfile, gowarc.ProfileIdenticalPayloadDigestV1_1,
 		gowarc.WarcRefersToTargetURI, first.url, gowarc.WarcRefersToDate, first.date)...)
+}
+
+// unchangedRecord returns the record of a 304, which stands for the page that was archived before. Its payload is that
+// page's, by which readers find it.
+func (r *exchangeRecords) unchangedRecord(before archiveRecord) ([]byte, error) {
+	r.unchanged, r.payload = true, before.payload
+	return packed(gowarc.Revisit, r.header, r.fields(httpResponseType, r.id,
+		gowarc.WarcPayloadDigest, digestText(r.payload), gowarc.WarcProfile, gowarc.ProfileServerNotModifiedV1_1,
+		gowarc.WarcRefersToTargetURI, r.url, gowarc.WarcRefersToDate, before.date())...)
 }
 
 // packed returns one record as a gzip member of its own. fields are names and values.

@@ -58,7 +58,7 @@ type crawlFlags struct {
 	proxy             proxyFunc
 	selectors         []crawl.Selector
 	state             string
-	fsync             bool
+	fsync, recrawl    bool
 	settings          map[string]string // what a state keeps of the flags
 	warc              string
 	warcSize          int64
@@ -87,7 +87,8 @@ Examples:
   pace crawl --check-links --output pages.jsonl https://example.org/
   pace crawl --rate 10/s --resolve www.test:80:127.0.0.1 http://www.test/
   pace crawl --state news --output news.jsonl URL   and, after it was stopped:
-  pace crawl --state news`,
+  pace crawl --state news
+  pace crawl --state news --recrawl   once it is finished, to see what is new`,
 		Flags: f.flags(),
 		Action: func(c *cli.Context) error {
 			if f.state != "" {
@@ -180,6 +181,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 
 		valueFlag(keep, "state", "keep the crawl in folder `DIR`, to go on with after a crash or Ctrl-C; other flags"+
 			" are then as they were, and the output is continued if it is a file", into(&f.state, textKind, "")),
+		switchFlag(keep, "recrawl", "fetch all pages of a finished --state again, and new ones: those that have not changed are 304"+
+			" without links; --output begins anew, --warc goes on; an unfinished crawl is only finished", &f.recrawl),
 		switchFlag(keep, "fsync", "let the state and the records hold through a power cut too", &f.fsync),
 	}
 	flags = append(flags, f.howFlags(fmt.Sprintf(" (default %d)", crawl.DefaultWorkers))...)
@@ -193,6 +196,9 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	}
 	if f.fsync && f.state == "" {
 		return usagef("crawl", "--fsync is of use with --state only")
+	}
+	if f.recrawl && f.state == "" {
+		return usagef("crawl", "--recrawl is of use with --state only")
 	}
 	if f.input == "" && len(operands) == 0 && f.state == "" {
 		return operandsError("crawl", "no URL given")
@@ -262,7 +268,7 @@ func (f *crawlFlags) options(seeds []string) crawl.Options {
 		Timeout: f.timeout, MaxBody: f.maxBody, Retries: f.retries,
 		UserAgent: f.userAgent, Header: http.Header{}, IgnoreRobots: f.ignoreRobots, MaxCrawlDelay: f.maxDelay,
 		AllowPrivate: f.allowPrivate, Resolve: map[string]netip.AddrPort{}, Proxy: f.proxy, Select: f.selectors,
-		State: f.state, Fsync: f.fsync, Settings: f.settings,
+		State: f.state, Recrawl: f.recrawl, Fsync: f.fsync, Settings: f.settings,
 		WARC: f.warc, WARCSize: f.warcSize, Mirror: f.mirror, Requisites: f.requisites, CheckLinks: f.checkLinks,
 		Graph: f.graph,
 	}

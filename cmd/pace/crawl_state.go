@@ -15,7 +15,7 @@ import (
 // Flags that a state does not keep: how a run is driven and shown, and which URLs it adds.
 var (
 	passingGroups = []string{groupHow, groupShow}
-	passingFlags  = []string{"input", "state", "max-time"}
+	passingFlags  = []string{"input", "state", "max-time", "recrawl"}
 )
 
 // Flags whose value may be a secret. A state keeps only whether it is the same.
