@@ -150,6 +150,9 @@ func (c *crawler) scanPage(reader *pageReader, p *closing) []item {
 	base := page.base(p.item.url)
 	noFollow := !c.o.IgnoreNoFollow && (page.NoFollow || robotsTagNoFollow(r.header, c.token))
 	children := reader.children[:0]
+	if cap(children) < len(page.Links) {
+		children = make([]item, 0, len(page.Links)) // to grow by and by would leave as much garbage again
+	}
 	reader.listed.reset(len(page.Links))
 	rules := c.rules()
 	rec.Links = make([]string, 0, len(page.Links))
