@@ -11,7 +11,8 @@ const maxBodies = 250_000
 
 // bodySet remembers the first page with each body. Which of several pages is the first is a matter of which was whole
 // first: with one worker always the same one, with many perhaps another one in each run. Of n pages with one body n-1
-// are marked in every run. Half of the SHA-256 tells bodies apart.
+// are marked in every run. A crawl that goes on compares only with pages of its own run, and a 304 with none. Half of
+// the SHA-256 tells bodies apart.
 type bodySet struct {
 	mu    sync.Mutex
 	first map[[16]byte]string

@@ -49,8 +49,8 @@ func (f *diskFrontier) again(marks []byte) error {
 	return nil
 }
 
-// requeue moves the known pages back into the queues, in the order of their hosts' queues, if a new generation has begun. A crash in the middle leaves each
-// page either where it was or in its queue.
+// requeue moves the known pages back into the queues, in the order of their hosts' queues, if a new generation has
+// begun. A crash in the middle leaves each page either where it was or in its queue.
 func (f *diskFrontier) requeue(ctx context.Context) error {
 	if !f.moving {
 		return nil

@@ -181,8 +181,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 
 		valueFlag(keep, "state", "keep the crawl in folder `DIR`, to go on with after a crash or Ctrl-C; other flags"+
 			" are then as they were, and the output is continued if it is a file", into(&f.state, textKind, "")),
-		switchFlag(keep, "recrawl", "fetch all pages of a finished --state again, and new ones: those that have not changed are 304"+
-			" without links; --output begins anew, --warc goes on; an unfinished crawl is only finished", &f.recrawl),
+		switchFlag(keep, "recrawl", "fetch all pages of a finished --state again, and new ones: those that have not changed "+
+			"are 304 without links; --output begins anew, --warc goes on; an unfinished crawl is only finished", &f.recrawl),
 		switchFlag(keep, "fsync", "let the state and the records hold through a power cut too", &f.fsync),
 	}
 	flags = append(flags, f.howFlags(fmt.Sprintf(" (default %d)", crawl.DefaultWorkers))...)

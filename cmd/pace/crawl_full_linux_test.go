@@ -23,7 +23,7 @@ func TestCrawlStateOnAFullDisk(t *testing.T) {
 		t.Run(m.String(), func(t *testing.T) {
 			const pages = 400
 			small, out := t.TempDir(), filepath.Join(t.TempDir(), "pages.jsonl")
-			if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=2m"); err != nil {
+			if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=1m"); err != nil {
 				t.Skip("a small file system needs the right to mount one:", err)
 			}
 			t.Cleanup(func() { _ = unix.Unmount(small, unix.MNT_DETACH) })
@@ -79,7 +79,7 @@ func longLinks(h http.Handler, w http.ResponseWriter, r *http.Request) {
 			break
 		}
 		number, tail, _ := strings.Cut(rest, `"`)
-		b.WriteString(`href="/p/` + number + `?` + strings.Repeat("q"+number, 700) + `"`)
+		b.WriteString(`href="/p/` + number + `?` + strings.Repeat("q", 1400) + number + `"`)
 		body = tail
 	}
 	_, _ = w.Write([]byte(b.String()))
