@@ -81,6 +81,10 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		c.frontier.setAddresses(newAddresses(c.o.Rate, c.o.PerIP, func(it *item) string { return c.addressOf(lookups, it) }))
 	}
 	err := c.plant(seeds)
+	if err == nil && c.state != nil {
+		// Not before the seeds are in it: who resumes a state need not name them again.
+		err = c.state.keep(c.o.Settings)
+	}
 	if c.state != nil && c.state.resumed && c.counter.Snapshot().ItemsTotal == 0 {
 		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}

@@ -90,7 +90,7 @@ func (c *crawler) recover() (*recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	return old, c.state.keep(c.o.Settings)
+	return old, nil
 }
 
 // close ends the outputs and the frontier. finished says that nothing is left to crawl.
