@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +39,8 @@ type killedCrawl struct {
 	PerHost  int
 	WARC     bool
 	WARCSize int64
-	Stamps   bool // starts are noted in a file
+	Stamps   bool           // starts are noted in a file
+	Set      map[string]any // further fields of Options
 }
 
 func (k killedCrawl) options() Options {
@@ -55,6 +57,13 @@ func (k killedCrawl) options() Options {
 	}
 	if k.Memory {
 		o.State = ""
+	}
+	set, err := json.Marshal(k.Set)
+	if err == nil {
+		err = json.Unmarshal(set, &o)
+	}
+	if err != nil {
+		panic(err)
 	}
 	return o
 }
@@ -97,6 +106,32 @@ func TestCrawlChild(t *testing.T) {
 	if _, err := c.run(t.Context(), seeds); err != nil {
 		t.Fatal(err)
 	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err == nil {
+		err = os.WriteFile(k.memory(), status, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// memory is the file with the status of a child at its end (proc_pid_status(5)).
+func (k killedCrawl) memory() string { return filepath.Join(k.Dir, "memory") }
+
+var peakField = regexp.MustCompile(`(?m)^VmHWM:\s*(\d+) kB$`)
+
+// peakMemory returns how many bytes of memory a child had at most that came to its end.
+func (k killedCrawl) peakMemory(t *testing.T) int64 {
+	t.Helper()
+	status, err := os.ReadFile(k.memory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kilobytes, err := strconv.ParseInt(string(peakField.FindSubmatch(status)[1]), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kilobytes << 10
 }
 
 // pushLog notes when a host's wish for a pause has been heeded.

@@ -20,6 +20,7 @@ const (
 	keyHost  = 'h' // and the host: where its pages are
 	keyPace  = 'p' // and the host: what outlives the run of its pace
 	keyKnown = 'k' // and the host: links may lead there; 1 if it is a seed's
+	keySpent = 'b' // and the host: how many of its pages were admitted, while there was a budget
 )
 
 // The keys of what there is once.
@@ -202,6 +203,9 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 	}
 	f.opening = time.Now().Add(gap)
 	if err := f.recoverQueues(); err != nil {
+		return nil, err
+	}
+	if err := f.budget.recover(f.store); err != nil {
 		return nil, err
 	}
 	old.pages = f.queued

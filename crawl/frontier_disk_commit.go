@@ -51,6 +51,7 @@ func (f *diskFrontier) commit(changes []*change, marks []byte) error {
 // stage finds what is new in the changes.
 func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admitted int, err error) {
 	f.staged = f.staged[:0]
+	spending := map[string]bool{}
 	for _, c := range changes {
 		for _, page := range c.found {
 			sitemap := page.item.sitemap > 0
@@ -70,6 +71,7 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 			default:
 				admitted++
 				f.budget.count(page.item.url.Host())
+				spending[page.item.url.Host()] = true
 				f.staged = append(f.staged, stagedPage{item: page.item})
 			}
 		}
@@ -85,6 +87,9 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 				return 0, 0, err
 			}
 		}
+	}
+	if err := f.budget.save(b, spending); err != nil {
+		return 0, 0, err
 	}
 	for h := range f.fresh {
 		if err := b.Set(seenKey(h), nil, nil); err != nil {
