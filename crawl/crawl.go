@@ -87,6 +87,10 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	if err == nil {
 		err = c.plant(seeds)
 	}
+	if err == nil && c.state != nil {
+		// Not before the seeds are in it: who resumes a state need not name them again.
+		err = c.state.keep(c.o.Settings)
+	}
 	if err == nil && c.state != nil && c.state.resumed && !c.frontier.left() {
 		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}

@@ -145,10 +145,12 @@ func (r *response) readBody(resp *http.Response, limit int64, cut bool, count fu
 		}
 		r.buf.Grow(int(n) + bytes.MinRead)
 	}
+	most := int64(0)
 	if limit > 0 {
-		body = io.LimitReader(body, limit+1)
+		most = limit + 1
+		body = io.LimitReader(body, most)
 	}
-	_, err = r.buf.ReadFrom(body)
+	err = readInto(r.buf, body, most)
 	r.body = r.buf.Bytes()
 	if limit > 0 && int64(len(r.body)) > limit {
 		r.body = r.body[:limit]

@@ -95,7 +95,7 @@ func (c *crawler) recover() (*recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	return old, c.state.keep(c.o.Settings)
+	return old, nil
 }
 
 // again begins to crawl all pages of a finished crawl again.

@@ -109,7 +109,7 @@ func checkEmpty(dir string) error {
 		return fmt.Errorf("cannot make the state: %w", err)
 	}
 	for _, entry := range entries {
-		if name := entry.Name(); name != stateDB && name != stateFile+".new" {
+		if name := entry.Name(); name != stateDB && name != stateFile+".new" && name != stateLinks {
 			return fmt.Errorf("%s is no state and not empty: it has %s", dir, name)
 		}
 	}

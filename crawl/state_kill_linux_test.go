@@ -3,60 +3,18 @@ package crawl
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"pace/crawl/site"
 	"pace/limiter"
 )
-
-// killedOptions is what a killed child is told by its environment.
-const killedOptions = "PACE_CRAWL_TEST_CHILD"
-
-// killedCrawl is what a child is to crawl, and how.
-type killedCrawl struct {
-	Seed, Dir string
-	Mode      limiter.Mode
-	Workers   int
-	Fsync     bool
-	Recrawl   bool
-}
-
-func (k killedCrawl) options() Options {
-	o := Options{
-		Mode: k.Mode, Workers: k.Workers, Depth: 100, Timeout: 10 * time.Second, Retries: 2, Fsync: k.Fsync, Recrawl: k.Recrawl,
-		State: filepath.Join(k.Dir, "state"), OutputFile: filepath.Join(k.Dir, "pages.jsonl"),
-	}
-	if k.Seed != "" {
-		o.Seeds = []string{k.Seed}
-	}
-	return o
-}
-
-// TestCrawlChild is no test but the process that TestKilledCrawl kills.
-func TestCrawlChild(t *testing.T) {
-	text := os.Getenv(killedOptions)
-	if text == "" {
-		t.Skip("only for TestKilledCrawl")
-	}
-	var k killedCrawl
-	if err := json.Unmarshal([]byte(text), &k); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Run(t.Context(), k.options()); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // countedSite is a site that counts the requests for its pages, by path. Some of its pages are behind redirects.
 func countedSite(t *testing.T, pages int) (base string, hits func() (most, total int)) {
@@ -169,28 +127,10 @@ func TestKilledRecrawl(t *testing.T) {
 // killChild crawls in a child and kills it after a time. It says whether the child was done before.
 func killChild(t *testing.T, k killedCrawl, after time.Duration) bool {
 	t.Helper()
-	text, err := json.Marshal(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrawlChild$")
-	cmd.Env = append(os.Environ(), killedOptions+"="+string(text))
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
+	c := startChild(t, k)
+	timer := time.AfterFunc(after, c.kill)
 	defer timer.Stop()
-	err = cmd.Wait()
-	if err == nil {
-		return true
-	}
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || !exit.Sys().(syscall.WaitStatus).Signaled() {
-		t.Fatalf("%v: %s", err, out.String())
-	}
-	return false
+	return c.wait(t)
 }
 
 // checkRecords wants one whole record a page.

@@ -21,7 +21,7 @@ type warc struct {
 	o      Options
 	prefix string
 	limit  int64
-	file   *outputFile // the last one
+	file   *outputFile // the last one; the first has no os.File before there is something to write
 	full   []mark      // those before it
 	index  *outputFile
 	seen   payloads // what revisits refer to
@@ -60,10 +60,7 @@ func (w *warc) open(resume []mark) error {
 				return errors.Join(fmt.Errorf("%s is not as it was written", m.Path), err)
 			}
 		}
-	} else if _, err := os.Lstat(w.name(0)); !errors.Is(err, fs.ErrNotExist) {
-		if err == nil {
-			err = fmt.Errorf("%s %w", w.name(0), errWARCExists)
-		}
+	} else if err := w.absent(); err != nil {
 		return err
 	}
 	for i := max(n, 1); ; i++ { // begun after the marks
@@ -80,11 +77,37 @@ func (w *warc) open(resume []mark) error {
 	if err := w.seen.load(w.index.File, w.index.size); err != nil {
 		return err
 	}
-	return w.next(max(n-1, 0), resume)
+	if n > 0 {
+		return w.next(n-1, resume)
+	}
+	// A file that no mark names is another archive's. So the first is not made before a mark does, or a crawl that is
+	// killed in between would take its own file for that.
+	w.file = &outputFile{path: w.name(0)}
+	return nil
+}
+
+// absent returns an error if there is an archive already.
+func (w *warc) absent() error {
+	_, err := os.Lstat(w.name(0))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("%s %w", w.name(0), errWARCExists)
+	}
+	return err
 }
 
 // name returns the path of the n-th file.
 func (w *warc) name(n int) string { return fmt.Sprintf("%s-%05d.warc.gz", w.prefix, n) }
+
+// begin opens the first file. Since the archive was opened, another crawl may have begun one of this name.
+func (w *warc) begin() error {
+	if err := w.absent(); err != nil {
+		return err
+	}
+	return w.next(0, nil)
+}
 
 // next opens the n-th file; a new one begins with a warcinfo record.
 func (w *warc) next(n int, resume []mark) (err error) {
@@ -112,6 +135,11 @@ func (w *warc) render(p *closing) (func() error, error) {
 
 // write appends the records of one exchange, in one file, and their line of the index. It is called in turn.
 func (w *warc) write(r *exchangeRecords) error {
+	if w.file.File == nil {
+		if err := w.begin(); err != nil {
+			return err
+		}
+	}
 	if w.file.size >= w.limit {
 		if err := w.rotate(); err != nil {
 			return err
@@ -157,6 +185,9 @@ func (w *warc) marks() []mark {
 }
 
 func (w *warc) sync() error {
+	if w.file.File == nil {
+		return nil
+	}
 	err := w.file.Sync()
 	if indexErr := w.index.Sync(); err == nil {
 		err = indexErr
@@ -179,7 +210,7 @@ func (w *warc) close(finished bool) error {
 func (w *warc) closeFiles() error {
 	var first error
 	for _, f := range []*outputFile{w.file, w.index} {
-		if f == nil {
+		if f == nil || f.File == nil {
 			continue
 		}
 		if err := f.Close(); err != nil && first == nil {

@@ -70,6 +70,11 @@ func (t *tapeReader) Read(p []byte) (int, error) {
 		kept = p[:t.w.room]
 	}
 	t.w.room -= int64(len(kept))
+	most := int64(0)
+	if t.limited {
+		most = int64(t.w.body.Len()) + t.w.room + int64(len(kept))
+	}
+	makeRoom(t.w.body, len(kept), most)
 	t.w.body.Write(kept)
 	t.w.whole = err == io.EOF && len(kept) == n
 	return n, err

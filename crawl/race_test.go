@@ -1,0 +1,6 @@
+//go:build race
+
+package crawl
+
+// raceDetector says that memory is not what it is without it.
+const raceDetector = true
