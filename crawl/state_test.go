@@ -51,7 +51,7 @@ func stopAt(t *testing.T, w *world, o Options, page string) {
 		cancel()
 		<-r.Context().Done()
 	})
-	defer w.set(page, old)
+	defer func() { w.set(page, old) }()
 	if _, err := Run(ctx, o); !errors.Is(err, context.Canceled) {
 		t.Fatalf("the first run: %v", err)
 	}
