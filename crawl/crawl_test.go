@@ -54,11 +54,11 @@ func newWorld(t *testing.T, pages map[string]http.HandlerFunc) *world {
 		}
 		w.mu.Lock()
 		w.hits[host+r.URL.Path]++
-		w.mu.Unlock()
 		page := w.pages[host+r.URL.Path]
 		if page == nil {
 			page = w.pages[r.URL.Path]
 		}
+		w.mu.Unlock()
 		if page == nil {
 			http.NotFound(rw, r)
 			return
@@ -67,6 +67,15 @@ func newWorld(t *testing.T, pages map[string]http.HandlerFunc) *world {
 	}))
 	t.Cleanup(w.server.Close)
 	return w
+}
+
+// set gives a page another answer, and returns the one it had.
+func (w *world) set(page string, answer http.HandlerFunc) http.HandlerFunc {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old := w.pages[page]
+	w.pages[page] = answer
+	return old
 }
 
 // options returns options that crawl the hosts a.test to d.test of this world.

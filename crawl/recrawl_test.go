@@ -31,6 +31,10 @@ func (p *changing) serve(w http.ResponseWriter, r *http.Request) {
 	defer p.mu.Unlock()
 	match, since := r.Header.Get("If-None-Match"), r.Header.Get("If-Modified-Since")
 	p.asked = append(p.asked, strings.TrimSpace(match+" "+since))
+	if p.etag+p.lastModified+p.body == "" {
+		http.NotFound(w, r)
+		return
+	}
 	if p.etag != "" {
 		w.Header().Set("ETag", p.etag)
 	}
@@ -45,7 +49,7 @@ func (p *changing) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(p.body))
 }
 
-// change gives a page another body, or another ETag.
+// change gives a page another body and ETag; without either it is gone.
 func (p *changing) change(etag, body string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,7 +125,7 @@ func TestRecrawl(t *testing.T) {
 		}
 		first := recordsByURL(t, o.OutputFile)
 		deep.change(`"2"`, `<a href="/new">x</a>`)
-		delete(w.pages, "a.test/gone")
+		gone.change("", "")
 		rerun(t, o)
 		second := recordsByURL(t, o.OutputFile)
 		want := map[string]string{
@@ -166,7 +170,7 @@ func TestRecrawlRedirected(t *testing.T) {
 	if _, err := Run(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	w.pages["/"] = redirect("/two")
+	w.set("/", redirect("/two"))
 	rerun(t, o)
 	r := recordsByURL(t, o.OutputFile)["http://a.test/"]
 	if r.Status != http.StatusOK || r.FinalURL != "http://a.test/two" || !slices.Equal(two.conditions(), []string{""}) {
@@ -182,11 +186,11 @@ func TestRecrawlAfterFailures(t *testing.T) {
 	if _, err := Run(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	w.pages["/"] = hangUp(1000, nil)
+	w.set("/", hangUp(1000, nil))
 	failing := o
 	failing.Seeds, failing.Recrawl = nil, true
 	_, _ = Run(t.Context(), failing) // its only page cannot start
-	w.pages["/"] = page.serve
+	w.set("/", page.serve)
 	rerun(t, o)
 	if r := recordsByURL(t, o.OutputFile)["http://a.test/"]; r.Status != http.StatusNotModified || r.SHA256 == "" {
 		t.Errorf("record %+v", r)
@@ -219,7 +223,7 @@ func TestRecrawlResumed(t *testing.T) {
 		if len(records) != 4 || records["http://a.test/3"].Status != http.StatusNotModified {
 			t.Errorf("%v", outline(records))
 		}
-		if hits := w.hits["a.test/1"]; hits != 2 {
+		if hits := w.hitsOf("a.test/1"); hits != 2 {
 			t.Errorf("a page before the stops was fetched %d times, want once a crawl", hits)
 		}
 	})

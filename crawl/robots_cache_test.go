@@ -78,7 +78,7 @@ func TestRobotsMakeRoom(t *testing.T) {
 				t.Errorf("%s failed: %v", url, failed)
 			}
 		}
-		if n := w.hits["a.test/robots.txt"]; n < 2 {
+		if n := w.hitsOf("a.test/robots.txt"); n < 2 {
 			t.Errorf("a robots.txt was asked for %d times, which is no test", n)
 		}
 	})

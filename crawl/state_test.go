@@ -47,12 +47,11 @@ func recordsOf(t *testing.T, path string) []string {
 func stopAt(t *testing.T, w *world, o Options, page string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	old := w.pages[page]
-	w.pages[page] = func(_ http.ResponseWriter, r *http.Request) {
+	old := w.set(page, func(_ http.ResponseWriter, r *http.Request) {
 		cancel()
 		<-r.Context().Done()
-	}
-	defer func() { w.pages[page] = old }()
+	})
+	defer func() { w.set(page, old) }()
 	if _, err := Run(ctx, o); !errors.Is(err, context.Canceled) {
 		t.Fatalf("the first run: %v", err)
 	}
