@@ -130,7 +130,12 @@ func (w *warc) render(p *closing) (func() error, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot make a WARC record: %w", p.item.url, err)
 	}
-	return func() error { return w.write(records) }, nil
+	return func() error {
+		if err := w.write(records); err != nil {
+			return fmt.Errorf("cannot write the WARC files: %w", err)
+		}
+		return nil
+	}, nil
 }
 
 // write appends the records of one exchange, in one file, and their line of the index. It is called in turn.
