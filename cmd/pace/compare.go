@@ -125,7 +125,7 @@ func (f *compareFlags) work(args []string) (compared, error) {
 			return compared{}, usagef(compareName, "--state is not compared: only the first run would have something to do")
 		}
 		if name == "--cookie-jar" {
-			return compared{}, usagef(compareName, "--cookie-jar is not compared: each run would begin with the cookies of the one before")
+			return compared{}, usagef(compareName, "--cookie-jar is not compared: runs would hand cookies on")
 		}
 		if name == "--manifest" {
 			return compared{}, usagef(compareName, "--manifest is not compared: give verify a SRC and a DST")

@@ -38,7 +38,8 @@ func (c *child) removeOutputs() {
 		own := c.ownName(value)
 		entries, _ := os.ReadDir(filepath.Dir(own)) // without the folder there are no files
 		for _, e := range entries {
-			if rest, ok := strings.CutPrefix(e.Name(), filepath.Base(own)); ok && (rest == "" || rest[0] == '-' || rest[0] == '.') {
+			rest, ok := strings.CutPrefix(e.Name(), filepath.Base(own))
+			if ok && (rest == "" || rest[0] == '-' || rest[0] == '.') {
 				_ = os.RemoveAll(filepath.Join(filepath.Dir(own), e.Name()))
 			}
 		}
