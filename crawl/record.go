@@ -61,20 +61,15 @@ func openRecords(o *Options, resume []mark) (output, error) {
 	if err != nil {
 		return nil, recordsError(err)
 	}
-	var size int64
-	for _, m := range resume {
-		if m.Path == path {
-			size = m.Size
-		}
-	}
-	f, err := openCut(path, size)
+	m, _ := markOf(resume, path)
+	f, err := openCut(path, m.Size)
 	if err != nil {
 		return nil, recordsError(err)
 	}
-	if resume != nil && size == 0 && o.Log != nil && (len(resume) != 1 || resume[0].Size > 0) {
+	if resume != nil && m.Size == 0 && o.Log != nil && (len(resume) != 1 || resume[0].Size > 0) {
 		o.Log.Warn("the records of the earlier run are not continued", "file", o.OutputFile)
 	}
-	return &recordOutput{w: f, file: f, path: path, size: size}, nil
+	return &recordOutput{w: f, file: f, path: path, size: m.Size}, nil
 }
 
 func recordsError(err error) error { return fmt.Errorf("cannot write the records: %w", err) }
@@ -89,27 +84,11 @@ func openCut(path string, size int64) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cut(f, size); err != nil {
+	if err := cutTo(f, mark{Path: path, Size: size}); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
-}
-
-// cut cuts a file that is at least that long. What is no regular file, such as a pipe, has no length.
-func cut(f *os.File, size int64) error {
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return err
-	}
-	if info.Size() < size {
-		return fmt.Errorf("%s has %d bytes, and the state counts on %d: it was changed", f.Name(), info.Size(), size)
-	}
-	if err := f.Truncate(size); err != nil {
-		return err
-	}
-	_, err = f.Seek(size, io.SeekStart)
-	return err
 }
 
 var recordBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
