@@ -14,8 +14,9 @@ BENCHTIME ?= 1s
 TIMEOUT ?= 10m
 
 # nginx and the PostgreSQL manual are a real server and a real site; strace shows what the modes do; rsync says what a
-# filter means; btrfs and XFS are file systems that share data.
-DEBIAN_PACKAGES := nginx-light postgresql-doc-15 strace rsync btrfs-progs xfsprogs
+# filter means; btrfs and XFS are file systems that share data, and e2fsprogs says what they share; wget2 and a browser say
+# what a mirror is.
+DEBIAN_PACKAGES := nginx-light postgresql-doc-15 strace rsync btrfs-progs xfsprogs e2fsprogs wget2 chromium
 
 GOLANGCI_VERSION := v2.15.0
 # One folder a version, outside the checkout: every clone on a machine shares it.
@@ -28,8 +29,10 @@ GOLANGCI := $(GOLANGCI_DIR)/golangci-lint
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o pace ./cmd/pace
 
+# What asks for a quiet machine runs alone, after the others.
 test: test-deps
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./...
+	PACE_TEST_FULL=1 $(GO) test -timeout $(TIMEOUT) -run '^(TestPolitenessOnManyHosts|TestKilledArchive)' ./crawl
 
 # With PACE_REQUIRE_SERVERS set, a package that cannot be installed is an error; else the tests that need it are skipped.
 test-deps:

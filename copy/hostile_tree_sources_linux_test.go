@@ -31,7 +31,7 @@ func TestMergedSources(t *testing.T) {
 		}
 		theirs := t.TempDir()
 		if out, err := exec.Command("cp", append(append([]string{"-a"}, sources...), theirs)...).CombinedOutput(); err != nil {
-			t.Skipf("cp: %v: %s", err, out)
+			t.Fatalf("cp: %v: %s", err, out)
 		}
 		want := lookAt(t, theirs, true)
 		inModes(t, func(t *testing.T, m limiter.Mode) {

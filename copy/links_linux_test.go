@@ -45,7 +45,7 @@ func TestLinksBetweenSources(t *testing.T) {
 			}
 			theirs := t.TempDir()
 			if out, err := exec.Command("cp", append(append([]string{"-a"}, all...), theirs)...).CombinedOutput(); err != nil {
-				t.Skipf("cp: %v: %s", err, out)
+				t.Fatalf("cp: %v: %s", err, out)
 			}
 			want := lookAt(t, theirs, true)
 			inModes(t, func(t *testing.T, m limiter.Mode) {

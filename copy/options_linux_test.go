@@ -153,7 +153,7 @@ func TestOneFileSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := unix.Mount("tmpfs", filepath.Join(src, "mount"), "tmpfs", 0, "size=1m"); err != nil {
-		t.Skip("mounting needs a right:", err)
+		skipWithoutRight(t, err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(filepath.Join(src, "mount"), unix.MNT_DETACH) })
 	write(t, filepath.Join(src, "mount", "f"), random(10))

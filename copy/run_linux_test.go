@@ -23,12 +23,21 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// skipWithoutRight skips a test that this process may not mount for, and fails it for any other reason.
+func skipWithoutRight(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		t.Skip("the system gives no right to mount:", err)
+	}
+	t.Fatal("mount:", err)
+}
+
 // tmpfs mounts a file system of that many bytes, or skips the test.
 func tmpfs(t *testing.T, size int) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(size)); err != nil {
-		t.Skip("a small file system needs the right to mount one:", err)
+		skipWithoutRight(t, err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	return dir

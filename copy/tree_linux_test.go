@@ -215,7 +215,7 @@ func TestArchiveLikeCp(t *testing.T) {
 				var r Report
 				for range rounds {
 					if out, err := exec.Command("cp", "-a", src, theirs).CombinedOutput(); err != nil {
-						t.Skipf("cp -a: %v: %s", err, out)
+						t.Fatalf("cp -a: %v: %s", err, out)
 					}
 					r = mustRun(t, Options{
 						Sources: []string{src}, Dest: ours, Mode: m, Archive: true, ChunkSize: 64 * kib, Reflink: ReflinkNever,

@@ -39,7 +39,7 @@ type devtoolsMessage struct {
 func startBrowser(t *testing.T) *browser {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("chromium is missing")
+		nginxtest.Missing(t, "chromium")
 	}
 	theirIn, in, err := os.Pipe()
 	if err != nil {

@@ -128,7 +128,7 @@ func walkLinks(t *testing.T, root, site string, there func(*url.URL) bool) (brok
 func TestRealSiteMirror(t *testing.T) {
 	wget, err := exec.LookPath("wget2")
 	if err != nil {
-		t.Skip("wget2 is missing")
+		nginxtest.Missing(t, "wget2")
 	}
 	server := nginxtest.Start(t, nginxtest.Config{Root: nginxtest.Docs(t)})
 	theirs := t.TempDir()

@@ -11,7 +11,7 @@ func Docs(tb testing.TB) string {
 	tb.Helper()
 	const dir = "/usr/share/doc/postgresql-doc-15/html"
 	if _, err := os.Stat(filepath.Join(dir, "index.html")); err != nil {
-		missing(tb, "the PostgreSQL manual (Debian package postgresql-doc-15)")
+		Missing(tb, "the PostgreSQL manual (Debian package postgresql-doc-15)")
 	}
 	return dir
 }

@@ -43,7 +43,7 @@ func Start(tb testing.TB, c Config) *Server {
 	tb.Helper()
 	nginx, err := findNginx()
 	if err != nil {
-		missing(tb, "nginx (Debian package nginx-light)")
+		Missing(tb, "nginx (Debian package nginx-light)")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -92,8 +92,8 @@ func findNginx() (string, error) {
 	return exec.LookPath("/usr/sbin/nginx") // not in the PATH of ordinary users
 }
 
-// missing skips the test, or fails it where everything has to be there.
-func missing(tb testing.TB, what string) {
+// Missing skips the test for want of what, or fails it where everything has to be there.
+func Missing(tb testing.TB, what string) {
 	tb.Helper()
 	if os.Getenv("PACE_REQUIRE_SERVERS") != "" {
 		tb.Fatalf("%s is missing, and PACE_REQUIRE_SERVERS is set: `make test` installs it", what)
