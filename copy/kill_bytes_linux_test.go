@@ -3,7 +3,6 @@ package copy
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -149,15 +148,7 @@ func TestBytesOverKills(t *testing.T) {
 // killedAt runs a child and kills it when as much has been written, and returns whether it came to that.
 func killedAt(t *testing.T, c child, count *written, at int64) bool {
 	t.Helper()
-	text, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
-	cmd.Env = append(os.Environ(), childOptions+"="+string(text))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd := c.start(t)
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	for {

@@ -96,8 +96,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// killedRun runs a child and kills it after a while, and returns whether it was still there.
-func killedRun(t *testing.T, c child, after time.Duration) bool {
+// start starts a process that copies as c says.
+func (c child) start(t *testing.T) *exec.Cmd {
 	t.Helper()
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -108,8 +108,15 @@ func killedRun(t *testing.T, c child, after time.Duration) bool {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	return cmd
+}
+
+// killedRun runs a child and kills it after a while, and returns whether it was still there.
+func killedRun(t *testing.T, c child, after time.Duration) bool {
+	t.Helper()
+	cmd := c.start(t)
 	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-	err = cmd.Wait()
+	err := cmd.Wait()
 	timer.Stop()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) {

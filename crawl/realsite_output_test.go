@@ -79,17 +79,8 @@ func walkLinks(t *testing.T, root, site string, there func(*url.URL) bool) (brok
 	reached := map[string]bool{start.String(): true}
 	for queue := []*url.URL{start}; len(queue) > 0; queue = queue[1:] {
 		page := queue[0]
-		f, err := os.Open(filepath.Join(root, filepath.FromSlash(page.Path)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		doc, err := goquery.NewDocumentFromReader(f)
-		_ = f.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
 		targets := map[string]*url.URL{}
-		doc.Find(`a[href], area[href], link[rel~=canonical][href], link[rel~=next][href], link[rel~=prev][href]`).Each(
+		linksOf(t, root, page).Each(
 			func(_ int, el *goquery.Selection) {
 				u, err := page.Parse(el.AttrOr("href", ""))
 				if err != nil || u.Scheme != "http" && u.Scheme != "https" {

@@ -16,6 +16,21 @@ import (
 	"pace/limiter"
 )
 
+// linksOf returns the elements with links of a page of a site of files.
+func linksOf(t *testing.T, root string, page *url.URL) *goquery.Selection {
+	t.Helper()
+	f, err := os.Open(filepath.Join(root, filepath.FromSlash(page.Path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := goquery.NewDocumentFromReader(f)
+	_ = f.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc.Find(`a[href], area[href], link[rel~=canonical][href], link[rel~=next][href], link[rel~=prev][href]`)
+}
+
 // walkSite returns the existing pages of a site of files that can be reached from its index, as goquery and net/url see
 // it: nothing of what is tested here.
 func walkSite(t *testing.T, root, site string) []string {
@@ -26,16 +41,7 @@ func walkSite(t *testing.T, root, site string) []string {
 	reached := map[string]bool{base.String(): true}
 	for queue := []*url.URL{base}; len(queue) > 0; queue = queue[1:] {
 		page := queue[0]
-		f, err := os.Open(filepath.Join(root, filepath.FromSlash(page.Path)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		doc, err := goquery.NewDocumentFromReader(f)
-		_ = f.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		doc.Find(`a[href], area[href], link[rel~=canonical][href], link[rel~=next][href], link[rel~=prev][href]`).Each(
+		linksOf(t, root, page).Each(
 			func(_ int, el *goquery.Selection) {
 				href, _ := el.Attr("href")
 				u, err := page.Parse(href)

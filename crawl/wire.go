@@ -17,9 +17,6 @@ type wire struct {
 	room  int64 // how many more bytes of the body may be kept
 }
 
-// slack is how much longer an encoded body may be than what it decodes to may be.
-const slack = 64 << 10
-
 // tape has an exchange recorded if it is to be archived. Checks of links are not.
 func (c *crawler) tape(it *item, r *response, trace *exchange.Trace) {
 	if c.o.WARC == "" || it.check {
@@ -34,7 +31,7 @@ func (r *response) taped(body io.Reader, limit int64) io.Reader {
 	if r.wire == nil {
 		return body
 	}
-	r.wire.room = limit + slack
+	r.wire.room = limit + codedSlack
 	return &tapeReader{r: body, w: r.wire, limited: limit > 0}
 }
 
