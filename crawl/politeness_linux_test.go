@@ -30,7 +30,7 @@ func TestPolitenessOnManyHosts(t *testing.T) {
 			t.Run(fmt.Sprint(m, " ", c.latency, " ", c.kills, " kills"), func(t *testing.T) {
 				t.Parallel()
 				var complaints []string
-				for range 3 {
+				for range 5 {
 					p := crawlPolitely(t, c)
 					p.check(t)
 					if !full || t.Failed() {
