@@ -65,6 +65,10 @@ type frontier interface {
 	// forgive takes that back.
 	forgive(origin string)
 
+	// fingerprint returns the hash that a URL is told apart from others by. It may be called at any time.
+	fingerprint(url []byte) uint64
+	// noted marks those of a page's links that are surely noted as pages. It may be called at any time.
+	noted(links []pageLink)
 	// knows says whether a URL is noted. The rules of reserve are its too.
 	knows(url string) (bool, error)
 	// reserve notes a URL, and says whether it is new. It lasts with the next commit. Calls of reserve and commit never

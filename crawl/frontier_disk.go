@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -56,8 +57,8 @@ type diskFrontier struct {
 
 	// What follows is of the one who calls reserve or commit.
 	admitted int
-	sitemaps int // in the queues
-	recent   [recentSlots]uint64
+	sitemaps int                        // in the queues
+	recent   [recentSlots]atomic.Uint64 // but for this, which anybody may read
 	filter   *seenFilter
 	moving   bool                // the known pages are to move back into the queues
 	fresh    map[uint64]struct{} // seen, and not yet committed
@@ -95,9 +96,20 @@ func newDiskFrontier(
 // hash returns the fingerprint of a URL.
 func (f *diskFrontier) hash(url string) uint64 { return xxh3.HashStringSeed(url, f.seed) }
 
+func (f *diskFrontier) fingerprint(url []byte) uint64 { return xxh3.HashSeed(url, f.seed) }
+
+// noted knows of what was met lately.
+func (f *diskFrontier) noted(links []pageLink) {
+	for i := range links {
+		if l := &links[i]; l.isNew {
+			l.noted = f.recent[l.slot.hash%recentSlots].Load() == l.slot.hash
+		}
+	}
+}
+
 // isNew says whether a fingerprint has not been seen.
 func (f *diskFrontier) isNew(h uint64) (bool, error) {
-	if f.recent[h%recentSlots] == h {
+	if f.recent[h%recentSlots].Load() == h {
 		return false, nil
 	}
 	if _, ok := f.fresh[h]; ok {
@@ -108,7 +120,7 @@ func (f *diskFrontier) isNew(h uint64) (bool, error) {
 	}
 	found, err := f.store.has(seenKey(h))
 	if err == nil && found {
-		f.recent[h%recentSlots] = h
+		f.recent[h%recentSlots].Store(h)
 	}
 	return !found, err
 }

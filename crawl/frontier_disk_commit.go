@@ -52,7 +52,7 @@ func (f *diskFrontier) commitWith(changes []*change, marks []byte, also func(*pe
 		return err
 	}
 	for h := range f.fresh {
-		f.recent[h%recentSlots] = h
+		f.recent[h%recentSlots].Store(h)
 		f.filter.add(h)
 	}
 	clear(f.fresh)

@@ -1,7 +1,5 @@
 package crawl
 
-import "hash/maphash"
-
 // linkSet is the set of the links of one page. It is used again for the next page, and knows a URL by 64 bits: of the
 // 100,000 links that a page may have, the chance that two are taken for one is below 1 in a billion.
 type linkSet struct {
@@ -15,8 +13,6 @@ type linkSlot struct {
 	done bool // what it leads to is to be fetched
 }
 
-var linkSeed = maphash.MakeSeed()
-
 // reset empties the set for a page with at most so many links.
 func (s *linkSet) reset(links int) {
 	size := 64
@@ -29,9 +25,8 @@ func (s *linkSet) reset(links int) {
 	}
 }
 
-// at returns the slot of a URL, and whether it is new.
-func (s *linkSet) at(u URL) (slot *linkSlot, isNew bool) {
-	h := maphash.String(linkSeed, u.text)
+// at returns the slot of a URL by its fingerprint, and whether it is new.
+func (s *linkSet) at(h uint64) (slot *linkSlot, isNew bool) {
 	mask := uint64(len(s.slots) - 1)
 	for i := h & mask; ; i = (i + 1) & mask {
 		switch slot = &s.slots[i]; {

@@ -121,7 +121,7 @@ const maxKeptLinks = 1000
 // pageReader is what reading a page needs, kept for the next one.
 type pageReader struct {
 	scanner  scanner
-	listed   linkSet
+	links    pageLinks
 	children []item // what the page's links lead to
 }
 
@@ -150,30 +150,25 @@ func (c *crawler) scanPage(reader *pageReader, p *closing) []item {
 	base := page.base(p.item.url)
 	noFollow := !c.o.IgnoreNoFollow && (page.NoFollow || robotsTagNoFollow(r.header, c.token))
 	children := reader.children[:0]
-	if cap(children) < len(page.Links) {
-		children = make([]item, 0, len(page.Links)) // to grow by and by would leave as much garbage again
-	}
-	reader.listed.reset(len(page.Links))
 	rules := c.rules()
 	rec.Links = make([]string, 0, len(page.Links))
-	for _, link := range page.Links {
-		u, err := base.Resolve(link.URL)
-		if err == nil && !link.Kind.Requisite() {
-			u = c.canonical(u)
-		}
-		if c.outputs.wantTargets {
-			p.targets = append(p.targets, u) // zero after an error
-		}
-		if err != nil {
-			continue
-		}
-		slot, isNew := reader.listed.at(u)
-		if isNew {
-			rec.Links = append(rec.Links, u.String())
-		}
-		if !slot.done {
-			skip := noFollow || !c.o.IgnoreNoFollow && link.NoFollow
-			children, slot.done = rules.appendChild(children, p.item, u, link.Kind, skip)
+	reader.links.reset(page.Links)
+	for links, text := reader.links.next(c, base); len(links) > 0; links, text = reader.links.next(c, base) {
+		for i := range reader.links.batch {
+			l := &reader.links.batch[i]
+			if c.outputs.wantTargets {
+				p.targets = append(p.targets, l.own(text)) // zero after an error
+			}
+			if l.isNew {
+				rec.Links = append(rec.Links, text[l.start:l.end])
+			}
+			if l.slot == nil || l.slot.done {
+				continue
+			}
+			if l.slot.done = l.noted; !l.noted {
+				skip := noFollow || !c.o.IgnoreNoFollow && links[i].NoFollow
+				children, l.slot.done = rules.appendChild(children, p.item, l.own(text), links[i].Kind, skip)
+			}
 		}
 	}
 	if len(c.o.Select) > 0 {

@@ -53,16 +53,25 @@ func ParseURL(s string) (URL, error) {
 // Resolve returns the URL that a link on a page stands for, where base is the page's URL or what its base element
 // says. The error is errNotHTTP for a link that leads elsewhere, as mailto: does.
 func (base URL) Resolve(ref string) (URL, error) {
+	var room [256]byte
+	text, u, err := base.resolveIn(room[:0], ref)
+	u.text = string(text)
+	return u, err
+}
+
+// resolveIn is Resolve that leaves the text of the URL to its caller: it is in room, which is empty, or where that is
+// too small in a new slice.
+func (base URL) resolveIn(room []byte, ref string) (text []byte, u URL, err error) {
 	ref = trimControls(ref)
 	if scheme, ok := schemeOf(ref); ok && scheme != "http" && scheme != "https" {
-		return URL{}, errNotHTTP
+		return nil, URL{}, errNotHTTP
 	}
 	ref, _, _ = strings.Cut(ref, "#")
 	if len(ref) > maxReference {
-		return URL{}, errLongURL
+		return nil, URL{}, errLongURL
 	}
-	if u, ok := base.resolveFast(ref); ok {
-		return u, nil
+	if text, u, ok := base.resolveFast(room, ref); ok {
+		return text, u, nil
 	}
 	return base.resolveStandard(ref)
 }
@@ -85,18 +94,18 @@ var signedNumber = regexp.MustCompile(
 	`(^|\.)([-+][0-9]+|0[-+][0-7]+|0[xX][-+][0-9a-fA-F]+)(\.([0-9]+|0[xX][0-9a-fA-F]*))*\.?$`)
 
 // resolveStandard resolves any reference without a fragment, by the standard's algorithm.
-func (base URL) resolveStandard(ref string) (URL, error) {
+func (base URL) resolveStandard(ref string) (text []byte, _ URL, err error) {
 	// A space before a fragment is part of the path, and would be removed from the end.
 	u, err := standard.ParseRef(base.text, ref+"#")
 	switch {
 	case err != nil:
-		return URL{}, parseError(err)
+		return nil, URL{}, parseError(err)
 	case u.Scheme() != "http" && u.Scheme() != "https":
-		return URL{}, errNotHTTP
+		return nil, URL{}, errNotHTTP
 	case len(u.Hostname()) > maxHost:
-		return URL{}, errLongHost
+		return nil, URL{}, errLongHost
 	case u.Username() != "" || u.Password() != "":
-		return URL{}, errCredentials
+		return nil, URL{}, errCredentials
 	}
 	out := append(make([]byte, 0, len(ref)+64), u.Scheme()...)
 	out = append(out, "://"...)
@@ -114,7 +123,7 @@ func (base URL) resolveStandard(ref string) (URL, error) {
 	out = appendEncoded(out, u.Pathname(), inPath)
 	query := len(out)
 	out = appendQuery(out, u.Query())
-	return newURL(out, host, colon, path, query, uint16(port)), nil
+	return out, placesOf(host, colon, path, query, uint16(port)), nil
 }
 
 // parseError says why the standard's parser refuses a URL, without the URL itself, which the library's errors repeat.
@@ -129,8 +138,9 @@ func parseError(err error) error {
 	}
 }
 
-func newURL(text []byte, host, colon, path, query int, port uint16) URL {
-	return URL{string(text), int32(host), int32(path), int32(query), int32(colon), port}
+// placesOf returns a URL but for its text.
+func placesOf(host, colon, path, query int, port uint16) URL {
+	return URL{host: int32(host), path: int32(path), query: int32(query), colon: int32(colon), port: port}
 }
 
 // parseCanonical is ParseURL for what String has returned, which is only taken apart.

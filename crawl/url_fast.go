@@ -9,11 +9,12 @@ import (
 
 // What a byte is to the fast path: a set of these.
 const (
-	inPath   = 1 << iota // is percent-encoded in a path
-	inQuery              // is percent-encoded in the query of an http URL
-	hard                 // is left to the standard's parser wherever it stands
-	nonASCII             // is part of a character beyond ASCII
-	hostByte             // stands for itself in a host, perhaps in the other case
+	inPath    = 1 << iota // is percent-encoded in a path
+	inQuery               // is percent-encoded in the query of an http URL
+	hard                  // is left to the standard's parser wherever it stands
+	nonASCII              // is part of a character beyond ASCII
+	hostByte              // stands for itself in a host, perhaps in the other case
+	mayChange             // is written in another way in a path or a query, or may be
 )
 
 // classes follows the percent-encode sets of the URL Standard, section 1.3.
@@ -39,36 +40,42 @@ var classes = func() (t [256]uint8) {
 		t[c] |= inPath
 	}
 	t['\''] |= inQuery
+	for c := range t {
+		if t[c]&(inPath|inQuery) != 0 && c != '?' || c == '%' {
+			t[c] |= mayChange
+		}
+	}
 	return t
 }()
 
 // resolveFast resolves the references that nearly all links are: paths, queries, and http URLs with a plain host. It
-// gives exactly what resolveStandard does, or false. The reference has no fragment and no scheme but http and https.
-func (base URL) resolveFast(ref string) (URL, bool) {
+// gives exactly what resolveStandard does, or false, and takes out for its text, which is empty. The reference has no
+// fragment and no scheme but http and https.
+func (base URL) resolveFast(out []byte, ref string) (text []byte, _ URL, ok bool) {
 	var seen uint8
 	for i := range len(ref) {
 		seen |= classes[ref[i]]
 	}
 	if seen&hard != 0 || seen&nonASCII != 0 && !utf8.ValidString(ref) {
-		return URL{}, false
+		return nil, URL{}, false
 	}
 	if scheme, ok := schemeOf(ref); ok {
 		rest := ref[len(scheme)+1:]
 		if !strings.HasPrefix(rest, "//") {
-			return URL{}, false
+			return nil, URL{}, false
 		}
-		return fromAuthority(scheme, rest[2:])
+		return fromAuthority(out, scheme, rest[2:], seen)
 	}
 	switch {
 	case base.text == "":
-		return URL{}, false
+		return nil, URL{}, false
 	case ref == "":
-		return base, true
+		out = append(out, base.text...)
+		base.text = ""
+		return out, base, true
 	case strings.HasPrefix(ref, "//"):
-		return fromAuthority(base.Scheme(), ref[2:])
+		return fromAuthority(out, base.Scheme(), ref[2:], seen)
 	}
-	var room [256]byte
-	out := room[:0]
 	switch path := base.text[base.path:base.query]; ref[0] {
 	case '/':
 		out, ref = append(out, base.text[:base.path+1]...), ref[1:]
@@ -77,18 +84,19 @@ func (base URL) resolveFast(ref string) (URL, bool) {
 	default:
 		out = append(out, base.text[:int(base.path)+strings.LastIndexByte(path, '/')+1]...)
 	}
-	return finish(out, ref, int(base.host), int(base.colon), int(base.path), base.port), true
+	text, u := finish(out, ref, int(base.host), int(base.colon), int(base.path), base.port, seen)
+	return text, u, true
 }
 
 // fromAuthority parses what follows the two slashes.
-func fromAuthority(scheme, rest string) (URL, bool) {
+func fromAuthority(out []byte, scheme, rest string, seen uint8) (text []byte, _ URL, ok bool) {
 	end := strings.IndexAny(rest, "/?")
 	if end < 0 {
 		end = len(rest)
 	}
 	name, digits, _ := strings.Cut(rest[:end], ":")
 	if !plainHost(name) {
-		return URL{}, false
+		return nil, URL{}, false
 	}
 	own := uint16(80)
 	if scheme == "https" {
@@ -96,10 +104,9 @@ func fromAuthority(scheme, rest string) (URL, bool) {
 	}
 	port, ok := parsePort(digits, own)
 	if !ok {
-		return URL{}, false
+		return nil, URL{}, false
 	}
-	var room [256]byte
-	out := append(append(room[:0], scheme...), "://"...)
+	out = append(append(out, scheme...), "://"...)
 	host := len(out)
 	for i := range len(name) {
 		c := name[i]
@@ -114,7 +121,8 @@ func fromAuthority(scheme, rest string) (URL, bool) {
 	}
 	path := len(out)
 	out = append(out, '/')
-	return finish(out, strings.TrimPrefix(rest[end:], "/"), host, colon, path, port), true
+	text, u := finish(out, strings.TrimPrefix(rest[end:], "/"), host, colon, path, port, seen)
+	return text, u, true
 }
 
 // plainHost says whether a host is a name that only has to be lower-cased: nothing that could be an address, and no label
@@ -159,10 +167,18 @@ func parsePort(digits string, own uint16) (uint16, bool) {
 }
 
 // finish appends the path and query of ref to out, which is an origin and a path that ends with a slash; or with the
-// whole path where ref starts with a question mark. A dot segment takes away at most what stands after the path's first
-// slash.
-func finish(out []byte, ref string, host, colon, path int, port uint16) URL {
+// whole path where ref starts with a question mark. seen is the classes of all its bytes. A dot segment takes away at
+// most what stands after the path's first slash.
+func finish(out []byte, ref string, host, colon, path int, port uint16, seen uint8) (text []byte, _ URL) {
 	ref, search, _ := strings.Cut(ref, "?")
+	if seen&mayChange == 0 && !strings.HasPrefix(ref, ".") && !strings.Contains(ref, "/.") {
+		out = append(out, ref...)
+		query := len(out)
+		if search != "" {
+			out = append(append(out, '?'), search...)
+		}
+		return out, placesOf(host, colon, path, query, port)
+	}
 	for more := ref != ""; more; {
 		var segment string
 		segment, ref, more = strings.Cut(ref, "/")
@@ -181,7 +197,7 @@ func finish(out []byte, ref string, host, colon, path int, port uint16) URL {
 	}
 	query := len(out)
 	out = appendQuery(out, search)
-	return newURL(out, host, colon, path, query, port)
+	return out, placesOf(host, colon, path, query, port)
 }
 
 // dots returns how many dots a dot segment has, where one may be written as %2e; 0 for any other segment.

@@ -189,11 +189,13 @@ func FuzzResolve(f *testing.F) {
 		if scheme, ok := schemeOf(ref); ok && scheme != "http" && scheme != "https" {
 			return
 		}
-		fast, ok := b.resolveFast(ref)
+		text, fast, ok := b.resolveFast(nil, ref)
 		if !ok {
 			return
 		}
-		if want, err := b.resolveStandard(ref); err != nil || fast != want {
+		fast.text = string(text)
+		standard, want, err := b.resolveStandard(ref)
+		if want.text = string(standard); err != nil || fast != want {
 			t.Errorf("Resolve(%q, %q): the fast path gives %+v, the standard %+v, %v", b, ref, fast, want, err)
 		}
 	})

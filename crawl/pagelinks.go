@@ -1,0 +1,68 @@
+package crawl
+
+import "strings"
+
+// pageLinks resolves the links of one page after the other. Nearly all lead to pages that the frontier knows: what a
+// link takes is kept to its share of one string for all.
+type pageLinks struct {
+	links  []Link
+	listed linkSet
+	text   []byte // of the URLs in batch
+	batch  []pageLink
+}
+
+// pageLink is a link of a page, resolved.
+type pageLink struct {
+	url        URL // without its text, until it is asked for
+	start, end int // of its text; none after an error
+	slot       *linkSlot
+	isNew      bool // the first of its URL on the page
+	noted      bool // the frontier surely knows it
+}
+
+// A batch of links ends when their URLs have so many bytes: a huge page is not kept twice.
+const batchText = 32 << 10
+
+// reset makes ready for the links of a page.
+func (l *pageLinks) reset(links []Link) {
+	l.links = links
+	l.listed.reset(len(links))
+}
+
+// next resolves the next batch. It returns the links that it was made of, none at the end, and the text of all its URLs.
+func (l *pageLinks) next(c *crawler, base URL) (links []Link, text string) {
+	l.text, l.batch = l.text[:0], l.batch[:0]
+	n := 0
+	for n < len(l.links) && len(l.text) < batchText {
+		l.batch = append(l.batch, l.resolve(c, base, &l.links[n]))
+		n++
+	}
+	links, l.links = l.links[:n], l.links[n:]
+	c.frontier.noted(l.batch)
+	return links, string(l.text)
+}
+
+func (l *pageLinks) resolve(c *crawler, base URL, link *Link) pageLink {
+	start := len(l.text)
+	text, u, err := base.resolveIn(l.text[start:], link.URL)
+	if err != nil {
+		return pageLink{}
+	}
+	if len(c.o.StripQuery) > 0 && !link.Kind.Requisite() {
+		u.text = string(text)
+		u = c.canonical(u)
+		text = append(text[:0], u.text...)
+		u.text = ""
+	}
+	r := pageLink{url: u, start: start, end: start + len(text)}
+	r.slot, r.isNew = l.listed.at(c.frontier.fingerprint(text))
+	l.text = append(l.text, text...) // which may stand there already
+	return r
+}
+
+// own returns the URL with a text of its own, which may outlive the others.
+func (l *pageLink) own(text string) URL {
+	u := l.url
+	u.text = strings.Clone(text[l.start:l.end])
+	return u
+}
