@@ -34,7 +34,8 @@ func (l *pageLinks) next(c *crawler, base URL) (links []Link, text string) {
 	l.text, l.batch = l.text[:0], l.batch[:0]
 	n := 0
 	for n < len(l.links) && len(l.text) < batchText {
-		l.batch = append(l.batch, l.resolve(c, base, &l.links[n]))
+		l.batch = append(l.batch, pageLink{})
+		l.resolve(c, base, &l.links[n], &l.batch[n])
 		n++
 	}
 	links, l.links = l.links[:n], l.links[n:]
@@ -42,11 +43,12 @@ func (l *pageLinks) next(c *crawler, base URL) (links []Link, text string) {
 	return links, string(l.text)
 }
 
-func (l *pageLinks) resolve(c *crawler, base URL, link *Link) pageLink {
+// resolve fills r, which stays zero after an error.
+func (l *pageLinks) resolve(c *crawler, base URL, link *Link, r *pageLink) {
 	start := len(l.text)
 	text, u, err := base.resolveIn(l.text[start:], link.URL)
 	if err != nil {
-		return pageLink{}
+		return
 	}
 	if len(c.o.StripQuery) > 0 && !link.Kind.Requisite() {
 		u.text = string(text)
@@ -54,10 +56,9 @@ func (l *pageLinks) resolve(c *crawler, base URL, link *Link) pageLink {
 		text = append(text[:0], u.text...)
 		u.text = ""
 	}
-	r := pageLink{url: u, start: start, end: start + len(text)}
+	r.url, r.start, r.end = u, start, start+len(text)
 	r.slot, r.isNew = l.listed.at(c.frontier.fingerprint(text))
 	l.text = append(l.text, text...) // which may stand there already
-	return r
 }
 
 // own returns the URL with a text of its own, which may outlive the others.

@@ -62,15 +62,19 @@ func (base URL) Resolve(ref string) (URL, error) {
 // resolveIn is Resolve that leaves the text of the URL to its caller: it is in room, which is empty, or where that is
 // too small in a new slice.
 func (base URL) resolveIn(room []byte, ref string) (text []byte, u URL, err error) {
-	ref = trimControls(ref)
-	if scheme, ok := schemeOf(ref); ok && scheme != "http" && scheme != "https" {
-		return nil, URL{}, errNotHTTP
+	seen := classesOf(ref)
+	if seen&(mayChange|isColon) != 0 { // there may be a space, a scheme or a fragment
+		ref = trimControls(ref)
+		if scheme, ok := schemeOf(ref); ok && scheme != "http" && scheme != "https" {
+			return nil, URL{}, errNotHTTP
+		}
+		ref, _, _ = strings.Cut(ref, "#")
+		seen = classesOf(ref)
 	}
-	ref, _, _ = strings.Cut(ref, "#")
 	if len(ref) > maxReference {
 		return nil, URL{}, errLongURL
 	}
-	if text, u, ok := base.resolveFast(room, ref); ok {
+	if text, u, ok := base.resolveFast(room, ref, seen); ok {
 		return text, u, nil
 	}
 	return base.resolveStandard(ref)

@@ -9,12 +9,13 @@ import (
 
 // What a byte is to the fast path: a set of these.
 const (
-	inPath    = 1 << iota // is percent-encoded in a path
-	inQuery               // is percent-encoded in the query of an http URL
-	hard                  // is left to the standard's parser wherever it stands
-	nonASCII              // is part of a character beyond ASCII
-	hostByte              // stands for itself in a host, perhaps in the other case
-	mayChange             // is written in another way in a path or a query, or may be
+	inPath   = 1 << iota // is percent-encoded in a path
+	inQuery              // is percent-encoded in the query of an http URL
+	hard                 // is left to the standard's parser wherever it stands
+	nonASCII             // is part of a character beyond ASCII
+	hostByte             // stands for itself in a host, perhaps in the other case
+	isColon
+	mayChange // is written in another way in a path or a query, or may be
 )
 
 // classes follows the percent-encode sets of the URL Standard, section 1.3.
@@ -45,17 +46,22 @@ var classes = func() (t [256]uint8) {
 			t[c] |= mayChange
 		}
 	}
+	t[':'] |= isColon
 	return t
 }()
 
+// classesOf returns the classes of all bytes of s.
+func classesOf(s string) (seen uint8) {
+	for i := range len(s) {
+		seen |= classes[s[i]]
+	}
+	return seen
+}
+
 // resolveFast resolves the references that nearly all links are: paths, queries, and http URLs with a plain host. It
 // gives exactly what resolveStandard does, or false, and takes out for its text, which is empty. The reference has no
-// fragment and no scheme but http and https.
-func (base URL) resolveFast(out []byte, ref string) (text []byte, _ URL, ok bool) {
-	var seen uint8
-	for i := range len(ref) {
-		seen |= classes[ref[i]]
-	}
+// fragment and no scheme but http and https; seen is its classes.
+func (base URL) resolveFast(out []byte, ref string, seen uint8) (text []byte, _ URL, ok bool) {
 	if seen&hard != 0 || seen&nonASCII != 0 && !utf8.ValidString(ref) {
 		return nil, URL{}, false
 	}

@@ -189,7 +189,7 @@ func FuzzResolve(f *testing.F) {
 		if scheme, ok := schemeOf(ref); ok && scheme != "http" && scheme != "https" {
 			return
 		}
-		text, fast, ok := b.resolveFast(nil, ref)
+		text, fast, ok := b.resolveFast(nil, ref, classesOf(ref))
 		if !ok {
 			return
 		}

@@ -134,7 +134,7 @@ func (x *exchange) write(r route) error {
 	if r.absolute {
 		err = r.request.WriteProxy(c.bw)
 	} else {
-		err = r.request.Write(c.bw)
+		err = writeRequest(c.bw, r.request)
 	}
 	if err == nil {
 		err = c.bw.Flush()
