@@ -89,6 +89,9 @@ func newDiskFrontier(
 	}
 	f.schedule.fill = f.fill
 	old, err := f.recover(gap)
+	if err == nil {
+		s.merges.begin()
+	}
 	return f, old, err
 }
 
