@@ -16,8 +16,8 @@ const (
 )
 
 // BenchmarkFrontierLarge fills a state on disk and opens it again. PACE_FRONTIER_URLS=10000000 makes it as large as the
-// promise: 80,000 adds a second, 512 MiB, and two seconds until the first page is handed out, after a clean end as well as
-// after a kill, and with nothing of the state in memory. On two cores with ten other processes on them: 87,000 to 105,000
+// promise: 80,000 adds a second, 512 MiB, and two seconds until the first page is handed out, after a clean end as well
+// as after a kill, and with nothing of the state in memory. On two cores under a load of 7 to 12 it took 87,000 to 105,000
 // adds, 448 to 461 MiB, 0.15 to 0.3 s after a clean end, 0.2 to 1.4 s after a kill, from memory or not.
 func BenchmarkFrontierLarge(b *testing.B) {
 	n := largeURLs
@@ -51,8 +51,8 @@ func fillLarge(b *testing.B, dir string, n int) (spent time.Duration) {
 	return spent
 }
 
-// reopenLarge tells how long a state of at least that many URLs takes to open, as it lies in the kernel's memory and, where
-// that can be had, with nothing of it there. Each time a copy is opened: an open state changes, if only by merges.
+// reopenLarge tells how long a state of at least that many URLs takes to open, as it lies in the kernel's memory and,
+// where that can be had, with nothing of it there. Each time a copy is opened: an open state changes, if only by merges.
 func reopenLarge(b *testing.B, dir string, urls int, after string) {
 	for _, cache := range []string{"warm", "cold"} {
 		state := filepath.Join(b.TempDir(), "copy")
