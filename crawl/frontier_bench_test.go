@@ -2,10 +2,8 @@ package crawl
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +14,7 @@ import (
 )
 
 // benchFrontier returns a frontier on a disk that is one.
-func benchFrontier(b *testing.B, kind, dir string) (frontier, *schedule) {
+func benchFrontier(b testing.TB, kind, dir string) (frontier, *schedule) {
 	r := newRig(b, 0, 0)
 	if kind == "memory" {
 		makers[kind](b, r, 0, nil)
@@ -34,7 +32,7 @@ func benchFrontier(b *testing.B, kind, dir string) (frontier, *schedule) {
 }
 
 // benchPages returns what a page's links lead to: new pages, most of its own host.
-func benchPages(b *testing.B, i, links, hosts int) *change {
+func benchPages(b testing.TB, i, links, hosts int) *change {
 	c := &change{}
 	referrer := fmt.Sprintf("http://www.host%d.example/articles/2026/page-%d.html", i%hosts, i)
 	for k := range links {
@@ -152,62 +150,4 @@ func benchHosts(b *testing.B, i, round int) *change {
 		c.found = append(c.found, foundPage{item: &item{url: u, first: u.String(), referrer: "http://www.example/"}})
 	}
 	return c
-}
-
-// frontierURLs is how many URLs BenchmarkFrontierLarge adds, if the environment does not say otherwise.
-const frontierURLs = 500_000
-
-// BenchmarkFrontierLarge fills a state on disk, opens it again, and tells what that took. PACE_FRONTIER_URLS=10000000
-// makes it as large as the promise: 512 MiB and two seconds.
-func BenchmarkFrontierLarge(b *testing.B) {
-	n := frontierURLs
-	if text := os.Getenv("PACE_FRONTIER_URLS"); text != "" {
-		n, _ = strconv.Atoi(text)
-	}
-	for b.Loop() {
-		dir := b.TempDir()
-		f, _ := benchFrontier(b, "disk", dir)
-		const links = 40
-		spent := time.Duration(0)
-		for i := range n / links {
-			c := benchPages(b, i, links, 100_000)
-			start := time.Now()
-			if err := f.commit([]*change{c}, []byte("marks")); err != nil {
-				b.Fatal(err)
-			}
-			spent += time.Since(start)
-		}
-		if err := f.close(); err != nil {
-			b.Fatal(err)
-		}
-		start := time.Now()
-		f, plan := benchFrontier(b, "disk", dir)
-		b.ReportMetric(time.Since(start).Seconds(), "s/open")
-		b.ReportMetric(float64(n)/spent.Seconds(), "adds/s")
-		b.ReportMetric(residentPeak(b)/(1<<20), "MiB-peak")
-		if plan.queued != n/links*links {
-			b.Errorf("%d are queued", plan.queued)
-		}
-		if err := f.close(); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-// residentPeak returns the most memory that the process had, 0 where that is not to be known.
-func residentPeak(b *testing.B) float64 {
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.Atoi(strings.Fields(rest)[0])
-			if err != nil {
-				b.Fatal(err)
-			}
-			return float64(kib) * 1024
-		}
-	}
-	return 0
 }

@@ -90,6 +90,9 @@ func newDiskFrontier(
 	}
 	f.schedule.fill = f.fill
 	old, err := f.recover(gap)
+	if err == nil {
+		s.merges.begin()
+	}
 	return f, old, err
 }
 
@@ -221,7 +224,7 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 		f.seed = rand.Uint64()
 		return old, f.store.set(keySeed, binary.BigEndian.AppendUint64(nil, f.seed))
 	}
-	old.found, f.seed, f.filter = true, binary.BigEndian.Uint64(seed), loadSeenFilter(f.store)
+	old.found, f.seed = true, binary.BigEndian.Uint64(seed)
 	if f.moving, err = f.store.has(keyAgain); err != nil {
 		return nil, err
 	}
@@ -252,5 +255,9 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 	}
 	old.pages = f.queued
 	f.counter.Grow(int64(f.queued-f.sitemaps), 0)
-	return old, f.recoverPaces()
+	if err := f.recoverPaces(); err != nil {
+		return nil, err
+	}
+	f.filter = loadSeenFilter(f.store) // not before: its reading would hold up that of the hosts
+	return old, nil
 }

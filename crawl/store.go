@@ -14,12 +14,14 @@ import (
 // store is the database of a state.
 type store struct {
 	db     *pebble.DB
+	merges *merges
 	broken *broken
 }
 
-// openStore opens the database in dir, made if it is not there.
+// openStore opens the database in dir, made if it is not there. It merges no files until merges.begin, so that whoever
+// reads much at first has the disk and the processor for it.
 func openStore(dir string, lock *pebble.Lock, fs vfs.FS) (*store, error) {
-	s := &store{broken: &broken{gone: make(chan struct{})}}
+	s := &store{merges: &merges{}, broken: &broken{gone: make(chan struct{})}}
 	o := &pebble.Options{
 		FS: fs, Lock: lock, Logger: s.broken,
 		FormatMajorVersion: pebble.FormatNewest,
@@ -34,6 +36,7 @@ func openStore(dir string, lock *pebble.Lock, fs vfs.FS) (*store, error) {
 		MaxOpenFiles:  256,
 		NoSyncOnClose: true,
 	}
+	o.Experimental.CompactionScheduler = s.merges
 	for i := range o.Levels {
 		// Most lookups are of URLs that are new.
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
