@@ -327,3 +327,32 @@ func TestFrontierEnds(t *testing.T) {
 		}
 	})
 }
+
+// A link is left out only if it is surely noted as a page: not for a sitemap or a check of the same URL.
+func TestFrontierNoted(t *testing.T) {
+	inEachFrontier(t, 0, 0, 0, nil, func(t *testing.T, f *rig) {
+		check, sitemap := pageItem(t, "http://a/check"), pageItem(t, "http://a/sitemap")
+		check.check, sitemap.sitemap = true, 1
+		f.must(&change{found: []foundPage{
+			{item: pageItem(t, "http://a/page")}, {item: pageItem(t, "http://a/forbidden"), forbidden: true}, {item: check}, {item: sitemap},
+		}})
+		var set linkSet
+		set.reset(8)
+		want := []string{"page", "forbidden"}
+		var links []pageLink
+		names := []string{"page", "forbidden", "check", "sitemap", "new", "page"}
+		for _, name := range names {
+			var l pageLink
+			l.slot, l.isNew = set.at(f.fingerprint([]byte("http://a/" + name)))
+			links = append(links, l)
+		}
+		f.noted(links)
+		for i, l := range links {
+			// Of two links to one page the first speaks for both.
+			if known := slices.Contains(want, names[i]) && l.isNew; l.noted != known {
+				t.Errorf("%s: noted is %v", names[i], l.noted)
+			}
+		}
+		drain(t, f, 1, 0)
+	})
+}
