@@ -37,8 +37,7 @@ type coding struct {
 	// window returns what the beginning of a body says that its window has; nil where no window is worth to be asked for.
 	window func(begin []byte) int64
 
-	small sync.Pool      // decoders of the first class
-	large []chan decoder // of the others: a few, for their windows are large
+	idle []sync.Pool // decoders of the first classes; of the others none are kept
 }
 
 // decoder decodes what it was last reset to.
@@ -48,12 +47,18 @@ type decoder interface {
 }
 
 var codings = func() map[string]*coding {
-	gz := &coding{make: func(int64) decoder { return new(gzipDecoder) }}
+	gz := &coding{make: func(int64) decoder { return new(gzipDecoder) }, idle: make([]sync.Pool, 1)}
 	return map[string]*coding{
 		"gzip": gz, "x-gzip": gz,
-		"br":      withWindows(func(int64) decoder { return new(brotliDecoder) }, brotliWindow, 512<<10, 4<<20, 16<<20),
-		"zstd":    withWindows(func(w int64) decoder { return &zstdDecoder{most: w} }, zstdWindow, 512<<10, 2<<20, maxZstdWindow),
-		"deflate": {make: func(int64) decoder { return new(deflateDecoder) }},
+		"br": {
+			make: func(int64) decoder { return new(brotliDecoder) }, window: brotliWindow,
+			windows: []int64{256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20, 16 << 20}, idle: make([]sync.Pool, 2),
+		},
+		"zstd": { // levels up to 3, which servers use for what they make themselves, have at most 2 MiB
+			make: func(most int64) decoder { return &zstdDecoder{most: most} }, window: zstdWindow,
+			windows: []int64{256 << 10, 512 << 10, 2 << 20, maxZstdWindow}, idle: make([]sync.Pool, 3),
+		},
+		"deflate": {make: func(int64) decoder { return new(deflateDecoder) }, idle: make([]sync.Pool, 1)},
 	}
 }()
 

@@ -9,29 +9,11 @@ import (
 // Decoders of br and zstd keep what they have decoded, up to the window that a body asks for in its first bytes: most
 // ask for far more than they need. A window is in the share of its page for as long as the page is read.
 
-// idleDecoders is how many decoders of a class with large windows are kept. They are in nobody's share.
-const idleDecoders = 4
-
-// withWindows returns a coding whose decoders have windows of some sizes.
-func withWindows(with func(int64) decoder, window func([]byte) int64, sizes ...int64) *coding {
-	c := &coding{make: with, window: window, windows: sizes}
-	for range sizes[1:] {
-		c.large = append(c.large, make(chan decoder, idleDecoders))
-	}
-	return c
-}
-
 // get returns a decoder of a class.
 func (c *coding) get(class int) decoder {
-	if class == 0 {
-		if d, ok := c.small.Get().(decoder); ok {
+	if class < len(c.idle) {
+		if d, ok := c.idle[class].Get().(decoder); ok {
 			return d
-		}
-	} else {
-		select {
-		case d := <-c.large[class-1]:
-			return d
-		default:
 		}
 	}
 	if c.window == nil {
@@ -40,16 +22,11 @@ func (c *coding) get(class int) decoder {
 	return c.make(c.windows[class])
 }
 
-// put keeps a decoder for the next body, but none with the largest windows: such bodies are too rare for that.
+// put keeps a decoder for the next body. Idle ones are in nobody's share, so those with large windows are left to the
+// garbage collector: few servers make them needed.
 func (c *coding) put(class int, d decoder) {
-	switch {
-	case class == 0:
-		c.small.Put(d)
-	case class < len(c.large):
-		select {
-		case c.large[class-1] <- d:
-		default:
-		}
+	if class < len(c.idle) {
+		c.idle[class].Put(d)
 	}
 }
 
@@ -62,9 +39,6 @@ func (d *decoded) takeWindow(c *coding, in *bufio.Reader) (class int, err error)
 	window := c.window(begin)
 	for class < len(c.windows)-1 && c.windows[class] < window {
 		class++
-	}
-	if class == 0 {
-		return 0, nil
 	}
 	size := c.windows[class]
 	if err := d.r.takeRoom(size); err != nil {
