@@ -51,6 +51,15 @@ func (r *response) release() {
 	r.share.giveAll()
 }
 
+// takeWhileReading returns what takes room for an answer. Time for which it is not read is not its server's.
+func takeWhileReading(ctx context.Context, s *share, body io.ReadCloser) func(n int64) error {
+	return func(n int64) error {
+		waited, err := s.take(ctx, n)
+		exchange.Extend(body, waited)
+		return err
+	}
+}
+
 // takeRoom takes n bytes of the crawl's room, and waits for them.
 func (r *response) takeRoom(n int64) error {
 	if r.more == nil {
@@ -80,11 +89,7 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 	} else {
 		r.status, r.header = resp.StatusCode, resp.Header
 		r.contentType = resp.Header.Get("Content-Type")
-		r.more = func(n int64) error {
-			waited, err := r.share.take(ctx, n)
-			exchange.Extend(resp.Body, waited) // it was not the server that was slow
-			return err
-		}
+		r.more = takeWhileReading(ctx, &r.share, resp.Body)
 		c.takeCookies(it.url, resp.Header)
 		if it.sitemap > 0 && r.status/100 == 2 {
 			r.err = c.readSitemap(ctx, it, r, resp)

@@ -3,7 +3,6 @@ package crawl
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,9 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/zstd"
 
 	"pace/limiter"
 )
@@ -25,18 +21,6 @@ type heavy struct {
 	err  string
 }
 
-// filled answers with a text that is repeated up to a size, unless that is 0.
-func filled(contentType, begin, text string, size int) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", contentType)
-		_, err := io.WriteString(w, begin)
-		piece := strings.Repeat(text, max(1, 64<<10/len(text)))
-		for n := 0; err == nil && (size == 0 || n < size); n += len(piece) {
-			_, err = io.WriteString(w, piece)
-		}
-	}
-}
-
 // numbered answers with many elements that differ.
 func numbered(begin, format string, n int) http.HandlerFunc {
 	var b bytes.Buffer
@@ -45,25 +29,6 @@ func numbered(begin, format string, n int) http.HandlerFunc {
 		fmt.Fprintf(&b, format, i)
 	}
 	return htmlPage(b.String())
-}
-
-// wideBomb is bombOf with the largest windows that there are.
-func wideBomb(coding string, mebibytes int, text string) http.HandlerFunc {
-	var b bytes.Buffer
-	var w io.WriteCloser = brotli.NewWriterOptions(&b, brotli.WriterOptions{Quality: 3, LGWin: 24})
-	if coding == "zstd" {
-		zw, err := zstd.NewWriter(&b, zstd.WithWindowSize(8<<20), zstd.WithEncoderConcurrency(1))
-		if err != nil {
-			panic(err)
-		}
-		w = zw
-	}
-	piece := strings.Repeat(text, 1<<20/len(text))
-	for range mebibytes {
-		_, _ = io.WriteString(w, piece)
-	}
-	_ = w.Close()
-	return withHeader("Content-Encoding", coding, htmlPage(b.String()))
 }
 
 // heavyPages returns pages that are far apart in what they cost. size is the largest body that is taken.

@@ -2,7 +2,8 @@ package crawl
 
 import (
 	"bytes"
-	"unsafe"
+	"errors"
+	"reflect"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/transform"
@@ -12,14 +13,20 @@ import (
 // decides, and about right for what pages are like. A small page needs no bound before it is scanned, for that is over in
 // less time than the runtime gives a goroutine.
 
-const (
+var (
+	scannedRoom = 2 * sizeOf[Link]() // what the scanner knows of a link, in a slice that grows
 	// linkRoom is what a link takes beside its text: what the scanner knows of it, the item for what it leads to, that item
 	// as the frontier takes it, and its slots in sets.
-	linkRoom = int64(unsafe.Sizeof(item{})+2*unsafe.Sizeof(Link{})+unsafe.Sizeof(URL{})+4*unsafe.Sizeof(linkSlot{})) + 64
+	linkRoom = sizeOf[item]() + scannedRoom + sizeOf[URL]() + 4*sizeOf[linkSlot]() + 64
+)
+
+const (
 	// smallText is the size of a page below which scanning it takes next to nothing.
 	smallText = 256 << 10
 	leastLink = len("<a href=x>")
 )
+
+func sizeOf[T any]() int64 { return int64(reflect.TypeFor[T]().Size()) }
 
 // scanRoom returns how many bytes scanning a text takes.
 func scanRoom(text []byte) int64 {
@@ -27,7 +34,7 @@ func scanRoom(text []byte) int64 {
 		return 0
 	}
 	links := int64(min(len(text)/leastLink, maxLinks))
-	return 2*int64(min(len(text), maxPageText)) + links*2*int64(unsafe.Sizeof(Link{}))
+	return 2*int64(min(len(text), maxPageText)) + links*scannedRoom
 }
 
 // linksRoom returns how many bytes following and writing the links of a page takes.
@@ -102,7 +109,7 @@ func decodedSize(e encoding.Encoding, body []byte) int {
 		written, read, err := d.Transform(scratch[:], body, true)
 		size += written
 		body = body[read:]
-		if err != transform.ErrShortDst {
+		if !errors.Is(err, transform.ErrShortDst) {
 			return size + 2*4
 		}
 	}

@@ -18,6 +18,37 @@ import (
 	"pace/limiter"
 )
 
+// filled answers with a text that is repeated up to a size, unless that is 0.
+func filled(contentType, begin, text string, size int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		_, err := io.WriteString(w, begin)
+		piece := strings.Repeat(text, max(1, 64<<10/len(text)))
+		for n := 0; err == nil && (size == 0 || n < size); n += len(piece) {
+			_, err = io.WriteString(w, piece)
+		}
+	}
+}
+
+// wideBomb is bombOf with the largest windows that there are.
+func wideBomb(coding string, mebibytes int, text string) http.HandlerFunc {
+	var b bytes.Buffer
+	var w io.WriteCloser = brotli.NewWriterOptions(&b, brotli.WriterOptions{Quality: 3, LGWin: 24})
+	if coding == "zstd" {
+		zw, err := zstd.NewWriter(&b, zstd.WithWindowSize(8<<20), zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			panic(err)
+		}
+		w = zw
+	}
+	piece := strings.Repeat(text, 1<<20/len(text))
+	for range mebibytes {
+		_, _ = io.WriteString(w, piece)
+	}
+	_ = w.Close()
+	return withHeader("Content-Encoding", coding, htmlPage(b.String()))
+}
+
 // TestManyBodiesOfTheLargestSize has 64 requests for bodies of which a few fill the room, or of which each is larger.
 func TestManyBodiesOfTheLargestSize(t *testing.T) {
 	const body = 256 << 10
