@@ -67,9 +67,10 @@ func heavyPages(size int) []heavy {
 // that takes all that a page may take. Waiting for one another, none fails that is not too long.
 func TestMemoryOfManyHeavyPages(t *testing.T) {
 	const most = 300 << 20
-	rounds, size := 4, 16<<20 // as --max-body
+	const size = 16 << 20 // as --max-body
+	rounds := 4
 	if raceDetector {
-		rounds, size = 1, 2<<20
+		rounds = 1
 	}
 	pages := heavyPages(size)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
