@@ -18,6 +18,18 @@ const utf8Name = "utf-8"
 // first 1024 bytes (HTML Standard, section 13.2.3.2). A document that says nothing is UTF-8 if it is valid as that,
 // else windows-1252. Bytes that are wrong in a document in UTF-8 are left in it. The result may share body's memory.
 func toUTF8(body []byte, contentType string) ([]byte, string) {
+	body, name, e := encodingOf(body, contentType)
+	if e == nil {
+		return body, name
+	}
+	// The error is ignored for there is none: what cannot be decoded becomes U+FFFD.
+	decoded, _ := e.NewDecoder().Bytes(body)
+	return decoded, name
+}
+
+// encodingOf returns a document without its byte order mark, the name of its encoding, and what decodes it; nil if it is
+// UTF-8 already.
+func encodingOf(body []byte, contentType string) (rest []byte, name string, e encoding.Encoding) {
 	name, mark := markedEncoding(body)
 	body = body[mark:]
 	if name == "" {
@@ -32,15 +44,13 @@ func toUTF8(body []byte, contentType string) ([]byte, string) {
 		name = "windows-1252"
 	}
 	if name == utf8Name || writesASCII(name) && isASCII(body) {
-		return body, name
+		return body, name, nil
 	}
 	e, err := htmlindex.Get(name)
 	if err != nil {
-		return body, utf8Name
+		return body, utf8Name, nil
 	}
-	// The error is ignored for there is none: what cannot be decoded becomes U+FFFD.
-	decoded, _ := e.NewDecoder().Bytes(body)
-	return decoded, name
+	return body, name, e
 }
 
 // markedEncoding returns the encoding that a byte order mark says, and the mark's length.

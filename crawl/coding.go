@@ -32,8 +32,12 @@ const (
 
 // coding is one content coding (RFC 9110, section 8.4.1).
 type coding struct {
-	pool sync.Pool // of decoders
-	make func() decoder
+	windows []int64 // the largest that decoders of each class have, in bytes, from small to large
+	make    func(window int64) decoder
+	// window returns what the beginning of a body says that its window has; nil where no window is worth to be asked for.
+	window func(begin []byte) int64
+
+	idle []sync.Pool // decoders of the first classes; of the others none are kept
 }
 
 // decoder decodes what it was last reset to.
@@ -43,12 +47,18 @@ type decoder interface {
 }
 
 var codings = func() map[string]*coding {
-	gz := &coding{make: func() decoder { return new(gzipDecoder) }}
+	gz := &coding{make: func(int64) decoder { return new(gzipDecoder) }, idle: make([]sync.Pool, 1)}
 	return map[string]*coding{
 		"gzip": gz, "x-gzip": gz,
-		"br":      {make: func() decoder { return new(brotliDecoder) }},
-		"zstd":    {make: func() decoder { return new(zstdDecoder) }},
-		"deflate": {make: func() decoder { return new(deflateDecoder) }},
+		"br": {
+			make: func(int64) decoder { return new(brotliDecoder) }, window: brotliWindow,
+			windows: []int64{256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20, 16 << 20}, idle: make([]sync.Pool, 2),
+		},
+		"zstd": { // levels up to 3, which servers use for what they make themselves, have at most 2 MiB
+			make: func(most int64) decoder { return &zstdDecoder{most: most} }, window: zstdWindow,
+			windows: []int64{256 << 10, 512 << 10, 2 << 20, maxZstdWindow}, idle: make([]sync.Pool, 3),
+		},
+		"deflate": {make: func(int64) decoder { return new(deflateDecoder) }, idle: make([]sync.Pool, 1)},
 	}
 }()
 
@@ -60,7 +70,10 @@ type brotliDecoder struct{ brotli.Reader }
 
 func (d *brotliDecoder) reset(r *bufio.Reader) error { return d.Reset(r) }
 
-type zstdDecoder struct{ *zstd.Decoder }
+type zstdDecoder struct {
+	*zstd.Decoder
+	most int64 // of its window
+}
 
 func (d *zstdDecoder) reset(r *bufio.Reader) (err error) {
 	if d.Decoder != nil {
@@ -68,7 +81,7 @@ func (d *zstdDecoder) reset(r *bufio.Reader) (err error) {
 	}
 	// Without concurrency it has no goroutine, and needs no Close.
 	d.Decoder, err = zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxZstdWindow))
+		zstd.WithDecoderMaxWindow(uint64(d.most)))
 	return err
 }
 
@@ -107,7 +120,8 @@ var codedReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 1
 // decoded is a body with its codings undone.
 type decoded struct {
 	io.Reader
-	free []func() // gives the decoders back
+	r    *response // in whose share the decoders' windows are
+	free []func()  // gives the decoders back
 }
 
 func (d *decoded) close() {
@@ -132,8 +146,8 @@ func bodyCodings(h http.Header) []string {
 
 // decode undoes the codings of a body, the last one first. A body of no bytes is one that was not encoded, as answers to
 // requests for something that is empty have it. The result must be closed, also if there is an error.
-func decode(body io.Reader, names []string) (*decoded, error) {
-	d := &decoded{Reader: body}
+func decode(body io.Reader, names []string, r *response) (*decoded, error) {
+	d := &decoded{Reader: body, r: r}
 	if len(names) > maxCodings {
 		return d, &bodyError{fmt.Sprintf("the body has %d content codings, more than %d", len(names), maxCodings)}
 	}
@@ -167,14 +181,15 @@ func (d *decoded) undo(c *coding) error {
 	} else if err != nil {
 		return err
 	}
-	top, ok := c.pool.Get().(decoder)
-	if !ok {
-		top = c.make()
+	class, err := d.takeWindow(c, in)
+	if err != nil {
+		return err
 	}
+	top := c.get(class)
 	if err := top.reset(in); err != nil {
 		return err // a decoder that failed at its start may be in any state
 	}
 	d.Reader = top
-	d.free = append(d.free, func() { c.pool.Put(top) })
+	d.free = append(d.free, func() { c.put(class, top) })
 	return nil
 }

@@ -22,6 +22,7 @@ const (
 	maxRobotsRedirects   = 5 // RFC 9309, section 2.3.1.2
 	defaultMaxCrawlDelay = time.Minute
 	longPause            = 30 * time.Second // one that a user is told of
+	maxHeader            = 64 << 10         // of an answer; parsed, it takes up to 20 times as much, in no page's share
 )
 
 // crawler is one run.
@@ -30,6 +31,7 @@ type crawler struct {
 	log      *slog.Logger
 	counter  *progress.Counter
 	client   *exchange.Client
+	room     *room
 	hosts    *limiter.Hosts
 	frontier frontier
 	outputs  *outputs
@@ -147,13 +149,14 @@ func newCrawler(o Options) (*crawler, *seeds, error) {
 	if err != nil {
 		return c, nil, err
 	}
+	c.room = newRoom(c.workers())
 	c.hosts = limiter.NewHosts(o.Rate, o.PerHost)
 	if err := c.openOutputs(); err != nil {
 		return c, nil, err
 	}
 	c.client = exchange.New(exchange.Options{
 		Mode: o.Mode, Timeout: o.Timeout, Proxy: o.Proxy, MaxIdlePerHost: c.workers(),
-		Lookup: c.lookup, Control: c.control, MinSpeed: o.MinSpeed,
+		Lookup: c.lookup, Control: c.control, MinSpeed: o.MinSpeed, MaxHeader: maxHeader,
 	})
 	return c, seeds, nil
 }
@@ -329,6 +332,9 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 	defer r.release()
 	if ctx.Err() != nil && r.err != nil {
 		return context.Cause(ctx)
+	}
+	if err := c.takeForOutputs(r); err != nil {
+		return err
 	}
 	to, redirected := r.location(it.url)
 	if redirected {

@@ -30,12 +30,15 @@ type response struct {
 	err         error // why there is no response, or no whole body
 	wire        *wire // what went over the wire; nil unless it is archived
 	buf         *bytes.Buffer
+
+	share share
+	more  func(n int64) error // takes n bytes more of the crawl's room; nil for a response that has no bound
 }
 
 var bodyBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// maxPooled is the size above which a body's buffer is left to the garbage collector.
-const maxPooled = 4 << 20
+// maxPooled is the size above which a body's buffer is left to the garbage collector: idle ones are in nobody's share.
+const maxPooled = roomForNothing
 
 // release gives the body's memory back.
 func (r *response) release() {
@@ -45,6 +48,24 @@ func (r *response) release() {
 	}
 	r.buf, r.body = nil, nil
 	r.wire.release()
+	r.share.giveAll()
+}
+
+// takeWhileReading returns what takes room for an answer. Time for which it is not read is not its server's.
+func takeWhileReading(ctx context.Context, s *share, body io.ReadCloser) func(n int64) error {
+	return func(n int64) error {
+		waited, err := s.take(ctx, n)
+		exchange.Extend(body, waited)
+		return err
+	}
+}
+
+// takeRoom takes n bytes of the crawl's room, and waits for them.
+func (r *response) takeRoom(n int64) error {
+	if r.more == nil {
+		return nil
+	}
+	return r.more(n)
 }
 
 // bodyError says that a body hit a limit.
@@ -54,7 +75,7 @@ func (e *bodyError) Error() string { return e.message }
 
 // fetch does one request and reads its body, at most limit bytes of it. A longer body is an error unless cut is set.
 func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *response {
-	r := &response{at: time.Now().UTC()}
+	r := &response{at: time.Now().UTC(), share: share{room: c.room}}
 	op := c.counter.Begin()
 	defer op.End()
 	trace := exchange.Trace{Wrote: func() { c.frontier.started(it) }}
@@ -68,6 +89,7 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 	} else {
 		r.status, r.header = resp.StatusCode, resp.Header
 		r.contentType = resp.Header.Get("Content-Type")
+		r.more = takeWhileReading(ctx, &r.share, resp.Body)
 		c.takeCookies(it.url, resp.Header)
 		if it.sitemap > 0 && r.status/100 == 2 {
 			r.err = c.readSitemap(ctx, it, r, resp)
@@ -132,25 +154,21 @@ func (r *response) readBody(resp *http.Response, limit int64, cut bool, count fu
 		return &bodyError{fmt.Sprintf("the body has %d bytes, more than the %d allowed (see --max-body)",
 			resp.ContentLength, limit)}
 	}
-	d, err := decode(wire, names)
+	d, err := decode(wire, names, r)
 	defer d.close()
 	if err != nil {
 		return wire.failure(err)
 	}
 	var body io.Reader = d
-	r.buf = bodyBuffers.Get().(*bytes.Buffer)
-	if n := resp.ContentLength; n > 0 && n <= maxPooled {
-		if limit > 0 {
-			n = min(n, limit) // what a server says that it will send may be a lie
-		}
-		r.buf.Grow(int(n) + bytes.MinRead)
+	if err := r.takeBuffer(resp.ContentLength, limit); err != nil {
+		return err
 	}
 	most := int64(0)
 	if limit > 0 {
 		most = limit + 1
 		body = io.LimitReader(body, most)
 	}
-	err = readInto(r.buf, body, most)
+	err = readInto(r.buf, body, most, r.takeRoom)
 	r.body = r.buf.Bytes()
 	if limit > 0 && int64(len(r.body)) > limit {
 		r.body = r.body[:limit]
@@ -165,6 +183,21 @@ func (r *response) readBody(resp *http.Response, limit int64, cut bool, count fu
 	sum := sha256.Sum256(r.body)
 	r.hash = hex.EncodeToString(sum[:])
 	return nil
+}
+
+// takeBuffer takes a buffer for the body, with room for as much as the server says that it will send.
+func (r *response) takeBuffer(length, limit int64) error {
+	r.buf = bodyBuffers.Get().(*bytes.Buffer)
+	if err := r.takeRoom(int64(r.buf.Cap())); err != nil {
+		return err
+	}
+	if length <= 0 || length > maxPooled {
+		return nil
+	}
+	if limit > 0 {
+		length = min(length, limit) // what a server says may be a lie
+	}
+	return makeRoom(r.buf, int(length)+bytes.MinRead, 0, r.takeRoom)
 }
 
 // wireReader reads a body as it comes over the wire, counts it and ends it when it becomes too long.

@@ -19,16 +19,22 @@ func (c *crawler) page(ctx context.Context, it *item, r *response) error {
 	c.takeUnchanged(p)
 	ch := change{item: it}
 	var children []item
+	var err error
 	switch {
 	case r.err != nil, p.unchanged != nil:
 	case r.isHTML():
 		reader := pageReaders.Get().(*pageReader)
 		defer reader.giveBack() // its links are in use until all outputs have them
-		children = c.scanPage(reader, p)
+		children, err = c.scanPage(reader, p)
 	case c.o.Requisites && r.isCSS():
-		children = c.scanStyle(p)
+		children, err = c.scanStyle(p)
 	case c.isSitemap(it, r):
-		ch.found = c.seedSitemap(ctx, it, r)
+		if err = r.takeRoom(sitemapRoom(r.body)); err == nil {
+			ch.found = c.seedSitemap(ctx, it, r)
+		}
+	}
+	if err != nil {
+		return err
 	}
 	ch.found = append(ch.found, c.discovered(ctx, children)...)
 	if ctx.Err() != nil && c.state != nil {
@@ -135,19 +141,26 @@ func (r *pageReader) giveBack() {
 	}
 }
 
-// scanPage fills a closing and its record with what its page holds, and returns what is to be asked for next.
-func (c *crawler) scanPage(reader *pageReader, p *closing) []item {
+// scanPage fills a closing and its record with what its page holds, and returns what is to be asked for next. The error
+// is why the page may take no more memory.
+func (c *crawler) scanPage(reader *pageReader, p *closing) ([]item, error) {
 	r, rec := p.response, p.record
-	text, charset := toUTF8(r.body, r.contentType)
+	text, charset, err := r.text()
+	if err == nil {
+		err = r.takeRoom(scanRoom(text))
+	}
+	if err != nil {
+		return nil, err
+	}
 	page := reader.scanner.scan(text, scanOptions{
 		Charset: charset, Requisites: c.o.Requisites, Styles: c.o.Requisites, Texts: c.o.CheckLinks || c.o.Graph != "",
 	})
 	p.page = &page
-	if page.Cut {
-		c.log.Warn(fmt.Sprintf("the page has more than %d links: the others are left out", maxLinks), "item", p.item.url.String())
-	}
 	rec.Title = page.Title
 	base := page.base(p.item.url)
+	if err := r.takeRoom(c.linksRoom(&page, base)); err != nil {
+		return nil, err
+	}
 	noFollow := !c.o.IgnoreNoFollow && (page.NoFollow || robotsTagNoFollow(r.header, c.token))
 	children := reader.children[:0]
 	rules := c.rules()
@@ -171,11 +184,20 @@ func (c *crawler) scanPage(reader *pageReader, p *closing) []item {
 			}
 		}
 	}
+	if left := len(reader.links.links); left > 0 {
+		page.Links, page.Cut = page.Links[:len(page.Links)-left], true
+	}
+	if page.Cut {
+		c.log.Warn(fmt.Sprintf("the page has more than %d links, or %d MiB of them: the others are left out",
+			maxLinks, maxPageText>>20), "item", p.item.url.String())
+	}
 	if len(c.o.Select) > 0 {
-		rec.Selected = c.selected(p.item, text)
+		if rec.Selected, err = c.selected(r, p.item, text); err != nil {
+			return nil, err
+		}
 	}
 	reader.children = children
-	return children
+	return children, nil
 }
 
 // base returns what a page's links are resolved against.

@@ -7,6 +7,7 @@ import "strings"
 type pageLinks struct {
 	links  []Link
 	listed linkSet
+	left   int    // bytes that all URLs may have yet
 	text   []byte // of the URLs in batch
 	batch  []pageLink
 }
@@ -20,22 +21,32 @@ type pageLink struct {
 	noted      bool // the frontier surely knows it
 }
 
-// A batch of links ends when their URLs have so many bytes: a huge page is not kept twice.
-const batchText = 32 << 10
+// A batch of links ends when their URLs have so many bytes, or it so many links: a huge page is not kept twice.
+const (
+	batchText  = 32 << 10
+	batchLinks = 1000
+)
 
 // reset makes ready for the links of a page.
 func (l *pageLinks) reset(links []Link) {
 	l.links = links
+	l.left = maxPageText
 	l.listed.reset(len(links))
 }
 
-// next resolves the next batch. It returns the links that it was made of, none at the end, and the text of all its URLs.
+// next resolves the next batch. It returns the links that it was made of and the text of all its URLs. There is none when
+// all links are done, or when they have more than maxPageText: then some are left in links.
 func (l *pageLinks) next(c *crawler, base URL) (links []Link, text string) {
 	l.text, l.batch = l.text[:0], l.batch[:0]
 	n := 0
-	for n < len(l.links) && len(l.text) < batchText {
+	for n < min(len(l.links), batchLinks) && len(l.text) < batchText {
 		l.batch = append(l.batch, pageLink{})
-		l.resolve(c, base, &l.links[n], &l.batch[n])
+		r := &l.batch[n]
+		l.resolve(c, base, &l.links[n], r)
+		if l.left -= r.end - r.start; l.left < 0 {
+			l.batch = l.batch[:n]
+			break
+		}
 		n++
 	}
 	links, l.links = l.links[:n], l.links[n:]

@@ -26,7 +26,10 @@ func BenchmarkPage(b *testing.B) {
 	p := &closing{item: &page, response: r}
 	for n := range 2 {
 		p.record = c.record(&page, r)
-		children := c.scanPage(&reader, p)
+		children, err := c.scanPage(&reader, p)
+		if err != nil {
+			b.Fatal(err)
+		}
 		if want := 40 * (1 - n); len(children) != want || len(p.record.Links) != 40 {
 			b.Fatalf("%d pages and %d links, want %d and 40", len(children), len(p.record.Links), want)
 		}
@@ -37,6 +40,8 @@ func BenchmarkPage(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		p.record = c.record(&page, r)
-		c.scanPage(&reader, p)
+		if _, err := c.scanPage(&reader, p); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -51,14 +51,23 @@ func (r *response) isCSS() bool {
 	return media == "text/css"
 }
 
-// scanStyle returns the items for what a style sheet names.
-func (c *crawler) scanStyle(p *closing) []item {
+// scanStyle returns the items for what a style sheet names. The bounds are those of a page's links.
+func (c *crawler) scanStyle(p *closing) ([]item, error) {
+	if err := p.response.takeRoom(styleRoom(p.response.body)); err != nil {
+		return nil, err
+	}
 	var children []item
 	rules := c.rules()
+	left := maxPageText
 	for ref := range cssURLs(p.response.body) {
-		if u, err := p.item.url.Resolve(ref.url()); err == nil {
-			children, _ = rules.appendChild(children, p.item, u, ref.kind, false)
+		u, err := p.item.url.Resolve(ref.url())
+		if err != nil {
+			continue
+		}
+		children, _ = rules.appendChild(children, p.item, u, ref.kind, false)
+		if left -= len(u.text); left < 0 || len(children) >= maxLinks {
+			break
 		}
 	}
-	return children
+	return children, nil
 }

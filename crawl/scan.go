@@ -45,11 +45,15 @@ type Page struct {
 	HasBase  bool   // there is such an element; its href may be empty
 	NoFollow bool   // a meta element tells robots not to follow this page's links
 	Links    []Link // in document order
-	Cut      bool   // there are more links than maxLinks; the others are left out
+	Cut      bool   // there are more links than maxLinks, or more text than maxPageText; the others are left out
 }
 
 // maxLinks is the most links of one page. Real pages stay far below it; one of 16 MiB could have two million.
 const maxLinks = 100_000
+
+// maxPageText is the most bytes that the links of one page have together, as they are written and, again, as whole URLs:
+// a base of 8 KiB would make gigabytes of short ones.
+const maxPageText = 8 << 20
 
 // scanOptions says what to look for.
 type scanOptions struct {
@@ -293,7 +297,7 @@ func (s *scanner) addSource(kind LinkKind, value []byte) {
 
 // add adds a link.
 func (s *scanner) add(kind LinkKind, value []byte, noFollow bool) {
-	if len(s.page.Links) >= maxLinks {
+	if len(s.page.Links) >= maxLinks || len(s.text) >= maxPageText {
 		s.page.Cut = true
 		return
 	}

@@ -47,37 +47,35 @@ func (s Selector) apply(doc *goquery.Document) []string {
 	return found
 }
 
-// A tree takes up to fifty times the memory of its document, so selectors see the beginning of a huge one only, and of
-// those that are large one at a time is parsed.
+// A tree takes up to fifty times the memory of its document, so selectors see the beginning of a huge one only.
 const (
 	maxSelected     = 2 << 20 // bytes
 	maxSelectedTags = 150_000
-	largeSelected   = 256 << 10
+	treeFactor      = 40
 )
 
-var largeDocument = make(chan struct{}, 1)
-
 // selected returns what the user's selectors find in a page.
-func (c *crawler) selected(it *item, text []byte) map[string][]string {
+func (c *crawler) selected(r *response, it *item, text []byte) (map[string][]string, error) {
 	found := map[string][]string{}
-	if len(text) > largeSelected {
-		largeDocument <- struct{}{}
-		defer func() { <-largeDocument }()
-	}
 	if part := selectable(text); len(part) < len(text) {
 		c.log.Warn(fmt.Sprintf("--select sees the first %d bytes of %d", len(part), len(text)), "item", it.url.String())
 		text = part
 	}
+	room := int64(treeFactor * len(text))
+	if err := r.takeRoom(room); err != nil {
+		return nil, err
+	}
+	defer r.share.give(room)
 	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(text))
 	if err != nil {
 		// Nothing but elements that lie too deep in one another is refused.
 		c.log.Warn("nothing can be selected", "item", it.url.String(), "error", err)
-		return found
+		return found, nil
 	}
 	for _, s := range c.o.Select {
 		found[s.Name] = s.apply(doc)
 	}
-	return found
+	return found, nil
 }
 
 // selectable returns as much of the beginning of a document as a tree is made of.

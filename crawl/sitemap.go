@@ -82,7 +82,7 @@ const sitemapGroup = 1000
 func (c *crawler) readSitemap(ctx context.Context, it *item, r *response, resp *http.Response) error {
 	const most = maxSitemap + codedSlack
 	wire := &wireReader{r: r.taped(resp.Body, most), count: c.counter.AddBytes, left: most}
-	d, err := decode(wire, bodyCodings(resp.Header))
+	d, err := decode(wire, bodyCodings(resp.Header), r)
 	defer d.close()
 	var found []foundPage
 	queue := func() error {

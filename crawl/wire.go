@@ -32,7 +32,7 @@ func (r *response) taped(body io.Reader, limit int64) io.Reader {
 		return body
 	}
 	r.wire.room = limit + codedSlack
-	return &tapeReader{r: body, w: r.wire, limited: limit > 0}
+	return &tapeReader{r: body, w: r.wire, limited: limit > 0, take: r.takeRoom}
 }
 
 // endTape notes what is known after the exchange.
@@ -58,9 +58,17 @@ type tapeReader struct {
 	r       io.Reader
 	w       *wire
 	limited bool
+	take    func(n int64) error
+	begun   bool
 }
 
 func (t *tapeReader) Read(p []byte) (int, error) {
+	if !t.begun {
+		if err := t.take(int64(t.w.body.Cap())); err != nil {
+			return 0, err
+		}
+		t.begun = true
+	}
 	n, err := t.r.Read(p)
 	kept := p[:n]
 	if t.limited && int64(n) > t.w.room {
@@ -71,7 +79,9 @@ func (t *tapeReader) Read(p []byte) (int, error) {
 	if t.limited {
 		most = int64(t.w.body.Len()) + t.w.room + int64(len(kept))
 	}
-	makeRoom(t.w.body, len(kept), most)
+	if err := makeRoom(t.w.body, len(kept), most, t.take); err != nil {
+		return 0, err
+	}
 	t.w.body.Write(kept)
 	t.w.whole = err == io.EOF && len(kept) == n
 	return n, err

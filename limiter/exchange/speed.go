@@ -34,7 +34,13 @@ func (x *exchange) watchSpeed() error {
 
 // begin begins a window.
 func (s *speed) begin(c *conn, now time.Time) error {
-	s.got, s.end = 0, now.Add(s.window)
+	s.got = 0
+	return s.until(c, now.Add(s.window))
+}
+
+// until has the window end at a time.
+func (s *speed) until(c *conn, end time.Time) error {
+	s.end = end
 	deadline := s.end
 	if !s.deadline.IsZero() && s.deadline.Before(deadline) {
 		deadline = s.deadline
