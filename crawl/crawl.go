@@ -39,6 +39,9 @@ type crawler struct {
 
 	token          string       // of the user agent, for robots.txt
 	jar            *cookies.Jar // nil for none
+	jarSaving      sync.Mutex   // guards the next two
+	jarEdits       uint64       // what of it the file has
+	jarSaved       time.Time
 	dns            *dnsCache
 	bodies         bodySet
 	deadline       time.Time // of starting requests, with MaxTime
@@ -95,7 +98,7 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}
 	if err == nil {
-		err = limiter.Each(ctx, c.o.Mode, c.workers(), c.nextInTime, c.do)
+		err = c.work(ctx)
 	}
 	c.counter.SetTotalKnown()
 	cut := c.sayTimeIsOver()
@@ -114,6 +117,18 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		err = c.startErr
 	}
 	return report, err
+}
+
+// work fetches until nothing is left.
+func (c *crawler) work(ctx context.Context) error {
+	if c.jar != nil && c.state != nil {
+		var keeping sync.WaitGroup
+		defer keeping.Wait()
+		until, stop := context.WithCancel(ctx)
+		defer stop()
+		keeping.Go(func() { c.keepJar(until) })
+	}
+	return limiter.Each(ctx, c.o.Mode, c.workers(), c.nextInTime, c.do)
 }
 
 // newCrawler prepares a run and its seeds.

@@ -73,7 +73,8 @@ type Options struct {
 	// Header is sent with each request, but Authorization and Cookie only to the seeds' hosts.
 	Header http.Header
 	// CookieJar is a file of cookies in Netscape's format, as curl has it: read if it exists, and replaced at the end of
-	// the run. Empty means that cookies are neither taken nor sent.
+	// the run; with a State also during it, about once a second while cookies change, so that a run after a crash has them.
+	// Empty means that cookies are neither taken nor sent.
 	CookieJar string
 	// IgnoreRobots fetches what robots.txt forbids.
 	IgnoreRobots bool

@@ -28,6 +28,9 @@ func (c *crawler) openOutputs() (err error) {
 	}
 	c.ledger.outputs, c.ledger.frontier = c.outputs, c.frontier
 	c.ledger.durable, c.ledger.sync = c.state != nil, c.state != nil && c.o.Fsync
+	if c.jar != nil && c.state != nil {
+		c.ledger.before = c.jarBefore
+	}
 	return nil
 }
 

@@ -157,7 +157,7 @@ func (f *crawlFlags) flags() []cli.Flag {
 			into(&f.userAgent, textKind, "")),
 		valueFlag(request, "header", "send `LINE` with each request, for example 'Accept-Language: en'; may be repeated",
 			each(&f.header, headerKind)),
-		valueFlag(request, "cookie-jar", "take and send cookies; read them from `FILE` and write them back, as curl has them",
+		valueFlag(request, "cookie-jar", "take and send cookies; read them from `FILE` and write them back, as curl has them; with --state while it runs too",
 			into(&f.cookieJar, textKind, "")),
 		valueFlag(request, "resolve", "`HOST:PORT:ADDR` connects to ADDR for that host and port, as curl; may be repeated",
 			each(&f.resolve, resolveKind)),
