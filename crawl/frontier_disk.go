@@ -23,6 +23,7 @@ const (
 	keyVisit = 'v' // and what its keyQueue had: a page that is done, as a recrawl queues it
 	keyPace  = 'p' // and the host: what outlives the run of its pace
 	keyKnown = 'k' // and the host: links may lead there; 1 if it is a seed's
+	keyBody  = 'b' // and half of a SHA-256: the URL of the first page with that body
 )
 
 // The keys of what there is once.

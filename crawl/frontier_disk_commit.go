@@ -37,6 +37,9 @@ func (f *diskFrontier) commitWith(changes []*change, marks []byte, also func(*pe
 	if err == nil {
 		err = f.saveSitemaps(b, changes)
 	}
+	if err == nil {
+		err = keepBodies(b, changes)
+	}
 	if err == nil && also != nil {
 		err = also(b)
 	}

@@ -25,7 +25,7 @@ var keptOutputs = []string{"warc"}
 func (f *diskFrontier) again(marks []byte) error {
 	seed := rand.Uint64()
 	b := f.store.batch()
-	for _, kind := range []byte{keySeen, keyHost, keyRest} {
+	for _, kind := range []byte{keySeen, keyHost, keyRest, keyBody} {
 		if err := b.DeleteRange([]byte{kind}, []byte{kind + 1}, nil); err != nil {
 			return err
 		}

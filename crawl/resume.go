@@ -87,7 +87,7 @@ func (c *crawler) recover() (*recovery, error) {
 	}
 	f, old, err := newDiskFrontier(db, c.hosts, gap, c.o.MaxPages, c.counter, c.gate)
 	if f != nil {
-		c.frontier, c.requeue = f, f.requeue
+		c.frontier, c.requeue, c.bodies.stored = f, f.requeue, f.firstWith
 	}
 	if err == nil && c.state.resumed && !old.found {
 		err = damaged(errors.New("its database is empty"))
