@@ -55,7 +55,6 @@ type crawler struct {
 	scope       map[string]bool // scope keys that links may lead to
 	files       robotsCache
 	seedOrigins map[string]bool // whose sitemaps count
-	sitemaps    int             // found
 
 	delaying sync.Mutex
 	delays   map[string]time.Duration // by host, where robots.txt asks for one

@@ -55,6 +55,8 @@ type frontier interface {
 	waitForLookups()
 	// setHostBudget bounds the pages of each host; 0 is unlimited. spent is told of a host that has had them.
 	setHostBudget(most int, spent func(host string))
+	// setSitemapBudget bounds the sitemaps; 0 is unlimited. spent is told when there are more.
+	setSitemapBudget(most int, spent func())
 	// setDelay keeps the starts on a host at least that far apart.
 	setDelay(host string, delay time.Duration)
 	// openGate lets the pages of a host go that waited for one robots.txt.

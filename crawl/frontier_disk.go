@@ -32,6 +32,7 @@ var (
 	keyAdmitted = []byte("madmitted") // pages, of all runs
 	keyMarks    = []byte("mmarks")    // of the outputs
 	keySitemaps = []byte("msitemaps") // in the queues, which are no items
+	keyTaken    = []byte("mtaken")    // sitemaps, of all runs
 	keyAgain    = []byte("magain")    // there while known pages move back into the queues
 )
 
@@ -56,14 +57,15 @@ type diskFrontier struct {
 	seed     uint64
 
 	// What follows is of the one who calls reserve or commit.
-	admitted int
-	sitemaps int // in the queues
-	recent   [recentSlots]uint64
-	filter   *seenFilter
-	moving   bool                // the known pages are to move back into the queues
-	fresh    map[uint64]struct{} // seen, and not yet committed
-	staged   []stagedPage
-	touched  []*hostQueue
+	admitted  int
+	sitemaps  int // in the queues
+	takenKept int // what the disk has of sitemapFiles.taken
+	recent    [recentSlots]uint64
+	filter    *seenFilter
+	moving    bool                // the known pages are to move back into the queues
+	fresh     map[uint64]struct{} // seen, and not yet committed
+	staged    []stagedPage
+	touched   []*hostQueue
 
 	pacing    sync.Mutex            // held while the disk learns of a pace; taken before mu
 	paces     map[string]storedPace // guarded by mu, as is the next
@@ -228,6 +230,12 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 		return nil, err
 	}
 	f.sitemaps = int(firstUvarint(sitemaps))
+	taken, err := f.store.get(keyTaken)
+	if err != nil {
+		return nil, err
+	}
+	f.takenKept = int(firstUvarint(taken))
+	f.sitemapFiles.taken = f.takenKept
 	err = f.store.scan([]byte{keyKnown}, []byte{keyKnown + 1}, func(key, value []byte) (bool, error) {
 		old.hosts = append(old.hosts, knownHost{name: string(key[1:]), seed: value[0] == 1})
 		return true, nil

@@ -84,7 +84,9 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 				return 0, 0, err
 			case !isNew:
 			case sitemap:
-				f.staged = append(f.staged, stagedPage{item: page.item})
+				if f.sitemapFiles.take() {
+					f.staged = append(f.staged, stagedPage{item: page.item})
+				}
 			case page.forbidden:
 				skipped++
 			default:
@@ -125,7 +127,7 @@ func (f *diskFrontier) admits(it *item) (bool, error) {
 	return f.reserve(it.seenAs(it.url))
 }
 
-// saveSitemaps counts the sitemaps that a commit queues and takes out.
+// saveSitemaps counts the sitemaps that a commit queues and takes out, and those that there were.
 func (f *diskFrontier) saveSitemaps(b *pebble.Batch, changes []*change) error {
 	was := f.sitemaps
 	for _, s := range f.staged {
@@ -138,10 +140,15 @@ func (f *diskFrontier) saveSitemaps(b *pebble.Batch, changes []*change) error {
 			f.sitemaps--
 		}
 	}
-	if f.sitemaps == was {
-		return nil
+	var err error
+	if f.sitemaps != was {
+		err = b.Set(keySitemaps, binary.AppendUvarint(nil, uint64(f.sitemaps)), nil)
 	}
-	return b.Set(keySitemaps, binary.AppendUvarint(nil, uint64(f.sitemaps)), nil)
+	if taken := f.sitemapFiles.taken; err == nil && taken != f.takenKept {
+		f.takenKept = taken
+		err = b.Set(keyTaken, binary.AppendUvarint(nil, uint64(taken)), nil)
+	}
+	return err
 }
 
 // full says whether no more pages of a host are admitted.

@@ -55,7 +55,7 @@ func (f *memoryFrontier) settle(c *change) {
 	defer f.mu.Unlock()
 	for _, page := range c.found {
 		if page.item.sitemap > 0 {
-			if f.see(page.item.seenAs(page.item.url)) {
+			if f.see(page.item.seenAs(page.item.url)) && f.sitemapFiles.take() {
 				f.push(page.item)
 			}
 			continue

@@ -19,11 +19,13 @@ type Options struct {
 	// Seeds are the URLs to start from. A missing scheme means https, then http.
 	Seeds []string
 	// Sitemaps makes the URLs of the sitemaps of the seeds' origins seeds too, where the scope allows it: of those that
-	// robots.txt names, or else of /sitemap.xml, and of a seed that is a sitemap.
+	// robots.txt names, on whatever host they stand, or else of /sitemap.xml, and of a seed that is a sitemap. At most
+	// 50,000 of them are read, over all runs of a State.
 	Sitemaps bool
 	// Depth is how many links away from a seed pages are fetched; 0 means the seeds only.
 	Depth int
-	// MaxPages bounds how many URLs are admitted; 0 is unlimited.
+	// MaxPages bounds how many URLs are admitted; 0 is unlimited. Neither sitemaps nor robots.txt count: they are no pages
+	// and have no record.
 	MaxPages int
 	// MaxPagesPerHost bounds how many URLs of one host are admitted; 0 is unlimited.
 	MaxPagesPerHost int

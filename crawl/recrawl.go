@@ -33,6 +33,7 @@ func (f *diskFrontier) again(marks []byte) error {
 	for _, entry := range []struct{ key, value []byte }{
 		{keySeed, binary.BigEndian.AppendUint64(nil, seed)},
 		{keyAdmitted, binary.AppendUvarint(nil, 0)},
+		{keyTaken, binary.AppendUvarint(nil, 0)},
 		{keyMarks, marks},
 		{keyAgain, []byte{1}},
 	} {
@@ -45,6 +46,7 @@ func (f *diskFrontier) again(marks []byte) error {
 	}
 	f.filter.close() // nothing has been seen
 	f.seed, f.admitted, f.moving, f.filter = seed, 0, true, newSeenFilter()
+	f.sitemapFiles.taken, f.takenKept = 0, 0
 	clear(f.recent[:])
 	return nil
 }

@@ -19,6 +19,7 @@ func (c *crawler) openOutputs() (err error) {
 	c.frontier.setHostBudget(c.o.MaxPagesPerHost, func(host string) {
 		c.log.Warn(fmt.Sprintf("%s has more than the %d pages of --max-pages-per-host", host, c.o.MaxPagesPerHost))
 	})
+	c.boundSitemaps(maxSitemapFiles)
 	if err = c.o.fixPaths(); err == nil {
 		c.outputs, err = openOutputs(&c.o, marks)
 	}
