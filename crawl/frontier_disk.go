@@ -77,6 +77,7 @@ type recovery struct {
 	hosts []knownHost
 	marks []byte
 	pages int  // that are not done
+	done  int  // pages that are
 	again bool // it was a recrawl that had just begun
 	found bool // there was an earlier run
 }
@@ -247,7 +248,7 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 	if err := f.recoverQueues(); err != nil {
 		return nil, err
 	}
-	old.pages = f.queued
+	old.pages, old.done = f.queued, f.admitted-(f.queued-f.sitemaps)
 	f.counter.Grow(int64(f.queued-f.sitemaps), 0)
 	return old, f.recoverPaces()
 }

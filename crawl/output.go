@@ -1,6 +1,9 @@
 package crawl
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // closing is an exchange that is over and what came of it, as outputs see it. It is valid until render returns.
 type closing struct {
@@ -55,6 +58,7 @@ var outputKinds = []outputKind{
 type outputs struct {
 	names []string
 	all   []output
+	anew  []string // of names: those that have no file of an earlier run
 
 	wantTargets bool // some look at closing.targets
 }
@@ -78,6 +82,9 @@ func openOutputs(o *Options, resume []byte) (*outputs, error) {
 			return nil, err
 		}
 		outs.names, outs.all = append(outs.names, kind.name), append(outs.all, out)
+		if !slices.ContainsFunc(out.marks(), func(m mark) bool { _, was := markOf(old[kind.name], m.Path); return was }) {
+			outs.anew = append(outs.anew, kind.name)
+		}
 	}
 	return outs, nil
 }
