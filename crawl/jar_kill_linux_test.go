@@ -3,7 +3,6 @@ package crawl
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -77,14 +76,10 @@ func TestKilledCrawlKeepsCookies(t *testing.T) {
 		if _, err := Run(t.Context(), k.options()); err != nil {
 			t.Fatal(err)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if sent != "session=early; later=late" {
 			t.Errorf("the last page was asked for with the cookies %q", sent)
 		}
 	})
-}
-
-// readText returns what a file holds, nothing if it is not there.
-func readText(path string) string {
-	text, _ := os.ReadFile(path)
-	return string(text)
 }

@@ -127,7 +127,7 @@ type Options struct {
 	Requisites bool
 	// CheckLinks asks for the targets of all links, also of those that are not followed, and reports the broken ones.
 	CheckLinks bool
-	// LinkSpool is the file in which CheckLinks keeps what it has seen; empty means a temporary one.
+	// LinkSpool is the file in which CheckLinks keeps what it has seen; empty means one in State, or else a temporary one.
 	LinkSpool string
 	// Graph is a file for all links as CSV: source, target, kind, text. Empty means none.
 	Graph string
