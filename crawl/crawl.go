@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pace/crawl/internal/cookies"
@@ -58,6 +59,8 @@ type crawler struct {
 
 	delaying sync.Mutex
 	delays   map[string]time.Duration // by host, where robots.txt asks for one
+
+	linksChecked, linksFailed atomic.Int64
 
 	startErr error // why the only item of the run could not start
 }
@@ -110,7 +113,7 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	}
 	report := Report{
 		Backend: c.client.Backend(), Workers: c.workers(), Totals: c.counter.Totals(),
-		BrokenLinks: brokenLinks(c.outputs.all),
+		BrokenLinks: brokenLinks(c.outputs.all), LinksChecked: c.linksChecked.Load(), LinksFailed: c.linksFailed.Load(),
 	}
 	if err == nil && report.Items == 1 && report.ItemsSkipped == 0 {
 		err = c.startErr

@@ -32,6 +32,7 @@ var (
 	keyAdmitted = []byte("madmitted") // pages, of all runs
 	keyMarks    = []byte("mmarks")    // of the outputs
 	keySitemaps = []byte("msitemaps") // in the queues, which are no items
+	keyChecks   = []byte("mchecks")   // of links, likewise
 	keyTaken    = []byte("mtaken")    // sitemaps, of all runs
 	keyAgain    = []byte("magain")    // there while known pages move back into the queues
 )
@@ -59,6 +60,7 @@ type diskFrontier struct {
 	// What follows is of the one who calls reserve or commit.
 	admitted  int
 	sitemaps  int // in the queues
+	checks    int // likewise
 	takenKept int // what the disk has of sitemapFiles.taken
 	recent    [recentSlots]uint64
 	filter    *seenFilter
@@ -231,6 +233,11 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 		return nil, err
 	}
 	f.sitemaps = int(firstUvarint(sitemaps))
+	checks, err := f.store.get(keyChecks)
+	if err != nil {
+		return nil, err
+	}
+	f.checks = int(firstUvarint(checks))
 	taken, err := f.store.get(keyTaken)
 	if err != nil {
 		return nil, err
@@ -249,6 +256,6 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 		return nil, err
 	}
 	old.pages, old.done = f.queued, f.admitted-(f.queued-f.sitemaps)
-	f.counter.Grow(int64(f.queued-f.sitemaps), 0)
+	f.counter.Grow(int64(f.queued-f.sitemaps-f.checks), 0)
 	return old, f.recoverPaces()
 }

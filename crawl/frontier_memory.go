@@ -67,7 +67,9 @@ func (f *memoryFrontier) settle(c *change) {
 		if full && !page.forbidden || !f.see(page.item.seenAs(page.item.url)) {
 			continue
 		}
-		f.counter.Grow(1, 0)
+		if !page.item.check || page.forbidden {
+			f.counter.Grow(1, 0)
+		}
 		if page.forbidden {
 			f.counter.ItemSkipped()
 			continue
@@ -77,6 +79,9 @@ func (f *memoryFrontier) settle(c *change) {
 		f.push(page.item)
 	}
 	if c.to != (URL{}) {
+		if c.follow {
+			f.counter.Grow(1, 0)
+		}
 		f.push(c.moved())
 	}
 	if c.item != nil {

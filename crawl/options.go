@@ -145,7 +145,11 @@ type Report struct {
 	Backend string
 	// Workers is how many requests could be in flight.
 	Workers int
+	// Totals has as items the pages; what CheckLinks left out for a robots.txt or a private network is among those skipped.
 	progress.Totals
+	// LinksChecked is how many targets were only checked: off the scope or past the depth, and no items. LinksFailed of
+	// them are broken or, as after a last 429, not known not to be; they are among the Errors.
+	LinksChecked, LinksFailed int64
 	// BrokenLinks are those that CheckLinks found, sorted by URL.
 	BrokenLinks []BrokenLink
 }

@@ -93,13 +93,24 @@ func (c *crawler) end(p *closing, ch change, why error) error {
 	return nil
 }
 
-// count counts an item that is closed.
+// count counts an item that is closed. What is only checked is no page.
 func (c *crawler) count(p *closing) {
-	if p.failure == nil {
+	check := p.item.check
+	if check {
+		c.linksChecked.Add(1)
+	}
+	switch {
+	case p.failure == nil && check:
+		return
+	case p.failure == nil:
 		c.counter.ItemDone()
 		return
+	case check:
+		c.linksFailed.Add(1)
+		c.counter.Failed(p.item.first, p.failure)
+	default:
+		c.counter.ItemFailed(p.item.first, p.failure)
 	}
-	c.counter.ItemFailed(p.item.first, p.failure)
 	c.log.Error("failed", "item", p.item.first, "error", p.failure)
 }
 

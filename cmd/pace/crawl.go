@@ -178,7 +178,7 @@ func (f *crawlFlags) flags() []cli.Flag {
 		switchFlag(what, "requisites",
 			"fetch images, styles, scripts and fonts too, from any host and one level past --depth", &f.requisites),
 		switchFlag(records, "check-links", "report the broken links, with the pages that have them: those off the scope or "+
-			"past --depth are asked for once, by HEAD; fragments are not checked", &f.checkLinks),
+			"past --depth are asked for once, by HEAD, and counted apart, as links_checked; fragments are not checked", &f.checkLinks),
 		valueFlag(records, "graph", "write all links to `FILE` as CSV: source, target, kind, text", into(&f.graph, textKind, "")),
 
 		valueFlag(keep, "state", "keep the crawl in folder `DIR`, to go on with after a crash or Ctrl-C; other flags"+
@@ -256,6 +256,7 @@ func (f *crawlFlags) outcome(rep crawl.Report) outcome {
 	done := outcome{backend: rep.Backend, workers: rep.Workers, totals: rep.Totals}
 	if f.checkLinks {
 		done.broken = append([]crawl.BrokenLink{}, rep.BrokenLinks...)
+		done.linksChecked, done.linksFailed = &rep.LinksChecked, rep.LinksFailed
 	}
 	return done
 }
