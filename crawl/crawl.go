@@ -351,8 +351,8 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 	if redirected {
 		r.err = nil // nobody reads the body of a redirect
 	}
-	if c.tryAgain(it, r) {
-		return nil
+	if again, err := c.tryAgain(it, r); again || err != nil {
+		return err
 	}
 	if it.robots != nil {
 		return c.robotsAnswer(it, r)
@@ -374,11 +374,11 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 }
 
 // tryAgain queues an item again if its answer asks for it and it has tries left. A host that pushes back is paused.
-func (c *crawler) tryAgain(it *item, r *response) bool {
+func (c *crawler) tryAgain(it *item, r *response) (again bool, err error) {
 	if stale(r.err) {
 		// The kept connection had ended: no answer of the host, so no failed try, but a new turn.
 		c.frontier.retry(it, r.at)
-		return true
+		return true, nil
 	}
 	var pause time.Duration
 	switch {
@@ -390,10 +390,14 @@ func (c *crawler) tryAgain(it *item, r *response) bool {
 		pause = backoff(it.attempts + 1)
 	default:
 		c.frontier.answered(it)
-		return false
+		return false, nil
 	}
 	if it.attempts >= c.o.Retries {
-		return false
+		return false, nil
+	}
+	// Before the retry: until then the item is in flight, and a crash repeats it.
+	if err := c.archiveTry(it, r); err != nil {
+		return false, err
 	}
 	level := slog.LevelInfo
 	if pause >= longPause {
@@ -403,7 +407,16 @@ func (c *crawler) tryAgain(it *item, r *response) bool {
 		"error", r.failure())
 	it.attempts++
 	c.frontier.retry(it, time.Now().Add(pause))
-	return true
+	return true, nil
+}
+
+// archiveTry writes an answer to the archive that is not the item's last. An archive holds what was answered, and when:
+// wget and Heritrix too write each response that they get.
+func (c *crawler) archiveTry(it *item, r *response) error {
+	if r.wire == nil || r.status == 0 {
+		return nil
+	}
+	return c.ledger.close(&entry{closing: &closing{item: it, response: r, passing: true}})
 }
 
 // pushedBack says whether a response asks for less.

@@ -59,7 +59,7 @@ func openLinkCheck(o *Options, resume []mark) (output, error) {
 }
 
 func (c *linkCheck) render(p *closing) (func() error, error) {
-	if !p.item.isPage() {
+	if !p.item.isPage() || p.passing {
 		return nil, nil
 	}
 	answer := spoolLine{URL: p.item.url.String()}

@@ -114,8 +114,9 @@ type Options struct {
 	// Warn.
 	Settings map[string]string
 
-	// WARC is what the names of WARC 1.1 files begin with, which keep every exchange as it went over the wire:
-	// PREFIX-00000.warc.gz and so on, with their index PREFIX.cdxj. Empty means none. See [Run] for what is in them.
+	// WARC is what the names of WARC 1.1 files begin with, which keep every exchange that got an answer as it went over the
+	// wire, also where the page was tried again after it, but no mere checks: PREFIX-00000.warc.gz and so on, with their
+	// index PREFIX.cdxj. Empty means none.
 	WARC string
 	// WARCSize is the size in bytes at which the next WARC file is begun; 0 means 1 GB.
 	WARCSize int64

@@ -14,6 +14,7 @@ type closing struct {
 	to        URL       // where the response redirects to, as [crawler.redirectTarget] has it; zero if it does not
 	targets   []URL     // where page.Links lead, one for each; the zero URL for one that leads to no page
 	unchanged *visit    // what the page was and, by a 304, still is
+	passing   bool      // the item is tried again: only archives have this exchange
 	failure   error     // why the item failed; nil if it did not, or goes on
 }
 
