@@ -159,7 +159,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 			into(&f.userAgent, textKind, "")),
 		valueFlag(request, "header", "send `LINE` with each request, for example 'Accept-Language: en'; may be repeated",
 			each(&f.header, headerKind)),
-		valueFlag(request, "cookie-jar", "take and send cookies; read them from `FILE` and write them back, as curl has them; with --state while it runs too",
+		valueFlag(request, "cookie-jar", "take and send cookies; read them from `FILE` and write them back, as curl has them; "+
+			"with --state while the crawl runs too",
 			into(&f.cookieJar, textKind, "")),
 		valueFlag(request, "resolve", "`HOST:PORT:ADDR` connects to ADDR for that host and port, as curl; may be repeated",
 			each(&f.resolve, resolveKind)),
@@ -178,7 +179,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 		switchFlag(what, "requisites",
 			"fetch images, styles, scripts and fonts too, from any host and one level past --depth", &f.requisites),
 		switchFlag(records, "check-links", "report the broken links, with the pages that have them: those off the scope or "+
-			"past --depth are asked for once, by HEAD, and counted apart, as links_checked; fragments are not checked", &f.checkLinks),
+			"past --depth are asked for once, by HEAD, and counted apart, as links_checked; fragments are not checked",
+			&f.checkLinks),
 		valueFlag(records, "graph", "write all links to `FILE` as CSV: source, target, kind, text", into(&f.graph, textKind, "")),
 
 		valueFlag(keep, "state", "keep the crawl in folder `DIR`, to go on with after a crash or Ctrl-C; other flags"+
