@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -60,6 +61,7 @@ func TestWARCOfTries(t *testing.T) {
 				if !state {
 					o.State = ""
 				}
+				o.Timeout = time.Minute // a machine may be slow, and a timeout is a try
 				o.Retries, o.WARC, o.Graph, o.Mirror = 2, filepath.Join(dir, "w"), filepath.Join(dir, "g"), filepath.Join(dir, "m")
 				o.CheckLinks, o.LinkSpool = true, filepath.Join(dir, "links")
 				report, err := Run(t.Context(), o)
