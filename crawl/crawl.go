@@ -36,6 +36,7 @@ type crawler struct {
 	outputs  *outputs
 	ledger   *ledger
 	requeue  func(context.Context) error // finishes the beginning of a recrawl; nil without a state
+	whole    bool                        // no page is asked for on a condition
 	state    *state                      // nil if the crawl ends with the process
 
 	token          string       // of the user agent, for robots.txt

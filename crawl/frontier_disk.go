@@ -34,6 +34,8 @@ var (
 	keySitemaps = []byte("msitemaps") // in the queues, which are no items
 	keyChecks   = []byte("mchecks")   // of links, likewise
 	keyTaken    = []byte("mtaken")    // sitemaps, of all runs
+	keyChoices  = []byte("mchoices")  // with which this generation is crawled
+	keyWhole    = []byte("mwhole")    // there while all pages are fetched whole
 	keyAgain    = []byte("magain")    // there while known pages move back into the queues
 )
 
@@ -64,6 +66,8 @@ type diskFrontier struct {
 	takenKept int // what the disk has of sitemapFiles.taken
 	recent    [recentSlots]uint64
 	filter    *seenFilter
+	choices   string
+	whole     bool                // all pages of this generation are fetched whole
 	moving    bool                // the known pages are to move back into the queues
 	fresh     map[uint64]struct{} // seen, and not yet committed
 	staged    []stagedPage
@@ -220,6 +224,9 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 		return nil, err
 	}
 	old.again = f.moving
+	if err := f.recoverChoices(); err != nil {
+		return nil, err
+	}
 	admitted, err := f.store.get(keyAdmitted)
 	if err != nil {
 		return nil, err

@@ -104,9 +104,10 @@ type Options struct {
 	State string
 	// Recrawl fetches every page of the finished crawl in State again, with conditional requests where an earlier answer
 	// had an ETag or Last-Modified, and follows the links that are new. Of pages that have not changed no links are looked
-	// at: what they link to is known and fetched again by itself, though not what the last crawl left out, as a robots.txt
-	// forbade it. Outputs begin anew, except that WARC files are continued. Mirror, CheckLinks and Graph need the bodies, and
-	// so all pages are fetched whole. A crawl that is unfinished is finished first, and that is all the run does.
+	// at: what they link to is known and fetched again by itself, though not what a robots.txt forbade. With another Depth
+	// or other choices of links than the last crawl had, all pages are fetched whole, as they are for Mirror, CheckLinks and
+	// Graph, which need the bodies. Outputs begin anew, except that WARC files are continued. A crawl that is unfinished is
+	// finished first, and that is all the run does.
 	Recrawl bool
 	// Fsync lets State hold through a power cut too, not only through the end of the process.
 	Fsync bool

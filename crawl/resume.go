@@ -123,6 +123,10 @@ func (c *crawler) recover() (*recovery, error) {
 	if err == nil && c.o.Recrawl {
 		err = c.again(f, old)
 	}
+	if err == nil {
+		err = f.keepChoices(c.o.choices(), old.found)
+		c.whole = f.whole
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +147,7 @@ func (c *crawler) again(f *diskFrontier, old *recovery) error {
 		return err
 	}
 	old.marks, old.done = marks, 0
-	return f.again(marks)
+	return f.again(marks, c.o.choices())
 }
 
 // close ends the outputs and the frontier. finished says that nothing is left to crawl.
