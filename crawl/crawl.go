@@ -411,15 +411,6 @@ func (c *crawler) tryAgain(it *item, r *response) (again bool, err error) {
 	return true, nil
 }
 
-// archiveTry writes an answer to the archive that is not the item's last. An archive holds what was answered, and when:
-// wget and Heritrix too write each response that they get.
-func (c *crawler) archiveTry(it *item, r *response) error {
-	if r.wire == nil || r.status == 0 {
-		return nil
-	}
-	return c.ledger.close(&entry{closing: &closing{item: it, response: r, passing: true}})
-}
-
 // pushedBack says whether a response asks for less.
 func (r *response) pushedBack() bool {
 	return r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable
