@@ -101,7 +101,9 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}
 	if err == nil {
-		err = c.work(ctx)
+		err = c.keepingJar(ctx, func() error {
+			return limiter.Each(ctx, c.o.Mode, c.workers(), c.nextInTime, c.do)
+		})
 	}
 	c.counter.SetTotalKnown()
 	cut := c.sayTimeIsOver()
@@ -120,18 +122,6 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		err = c.startErr
 	}
 	return report, err
-}
-
-// work fetches until nothing is left.
-func (c *crawler) work(ctx context.Context) error {
-	if c.jar != nil && c.state != nil {
-		var keeping sync.WaitGroup
-		defer keeping.Wait()
-		until, stop := context.WithCancel(ctx)
-		defer stop()
-		keeping.Go(func() { c.keepJar(until) })
-	}
-	return limiter.Each(ctx, c.o.Mode, c.workers(), c.nextInTime, c.do)
 }
 
 // newCrawler prepares a run and its seeds.

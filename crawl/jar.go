@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"pace/crawl/internal/cookies"
@@ -34,23 +35,33 @@ func (c *crawler) openJar() error {
 // jarEvery is how far apart writes of the cookie jar are at least, while a crawl runs that can be gone on with.
 const jarEvery = time.Second
 
-// keepJar writes the cookie jar while the crawl runs, where a state lets another go on with it, until ctx is done: the
-// pages that come after a kill -9 are then asked for in the same session. A cookie is written with the page that sets it
-// (see [crawler.jarBefore]), or at most about a second later.
-func (c *crawler) keepJar(ctx context.Context) {
-	tick := time.NewTicker(jarEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := c.jarBefore(); err != nil {
-				// The next page or the end of the run tries again, and returns the error.
-				c.log.Info("the cookie jar is not written", "error", err)
+// keepingJar crawls, and writes the cookie jar meanwhile where a state lets another run go on with the crawl: the pages
+// that come after a kill -9 are then asked for in the same session. A cookie is written with the page that sets it, or at
+// most about a second later.
+func (c *crawler) keepingJar(ctx context.Context, crawl func() error) error {
+	if c.jar == nil || c.state == nil {
+		return crawl()
+	}
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	until, stop := context.WithCancel(ctx)
+	defer stop()
+	keeping.Go(func() {
+		tick := time.NewTicker(jarEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-until.Done():
+				return
+			case <-tick.C:
+				if err := c.jarBefore(); err != nil {
+					// The next page or the end of the run tries again, and returns the error.
+					c.log.Info("the cookie jar is not written", "error", err)
+				}
 			}
 		}
-	}
+	})
+	return crawl()
 }
 
 // jarBefore writes the cookie jar, if it has changed and was not written in the last second, before pages count as done.
