@@ -42,3 +42,23 @@ func (b *hostBudget) count(host string) {
 		b.pages[host]++
 	}
 }
+
+// sitemapBudget bounds how many sitemaps are read. Like [hostBudget] it needs no lock.
+type sitemapBudget struct {
+	most  int // 0 is unlimited
+	taken int
+	tell  func()
+}
+
+func (f *schedule) setSitemapBudget(most int, spent func()) {
+	f.sitemapFiles.most, f.sitemapFiles.tell = most, spent
+}
+
+// take counts a sitemap that is new, and says whether it is one of those that are read.
+func (b *sitemapBudget) take() bool {
+	b.taken++
+	if b.most > 0 && b.taken == b.most+1 {
+		b.tell()
+	}
+	return b.most <= 0 || b.taken <= b.most
+}

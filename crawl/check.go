@@ -40,10 +40,16 @@ func (c *crawler) checked(it *item, r *response) error {
 		if err := c.ledger.close(&entry{change: change{item: it}}); err != nil {
 			return err
 		}
-		c.counter.ItemSkipped()
+		c.skipCheck()
 		return nil
 	}
 	return c.finish(&closing{item: it, response: r}, change{item: it})
+}
+
+// skipCheck counts a check that is left out. Checks are no items, so it was not known as one.
+func (c *crawler) skipCheck() {
+	c.counter.Grow(1, 0)
+	c.counter.ItemSkipped()
 }
 
 // failureOf returns why a response is a failed one, or nil. Where links are checked, so is one that says that nothing is

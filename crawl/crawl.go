@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pace/crawl/internal/cookies"
@@ -37,10 +38,14 @@ type crawler struct {
 	outputs  *outputs
 	ledger   *ledger
 	requeue  func(context.Context) error // finishes the beginning of a recrawl; nil without a state
+	whole    bool                        // no page is asked for on a condition
 	state    *state                      // nil if the crawl ends with the process
 
 	token          string       // of the user agent, for robots.txt
 	jar            *cookies.Jar // nil for none
+	jarSaving      sync.Mutex   // guards the next two
+	jarEdits       uint64       // what of it the file has
+	jarSaved       time.Time
 	dns            *dnsCache
 	bodies         bodySet
 	deadline       time.Time // of starting requests, with MaxTime
@@ -54,10 +59,11 @@ type crawler struct {
 	scope       map[string]bool // scope keys that links may lead to
 	files       robotsCache
 	seedOrigins map[string]bool // whose sitemaps count
-	sitemaps    int             // found
 
 	delaying sync.Mutex
 	delays   map[string]time.Duration // by host, where robots.txt asks for one
+
+	linksChecked, linksFailed atomic.Int64
 
 	startErr error // why the only item of the run could not start
 }
@@ -97,7 +103,9 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		c.log.Warn(fmt.Sprintf("%s is finished: nothing of it is left to do", c.o.State))
 	}
 	if err == nil {
-		err = limiter.Each(ctx, c.o.Mode, c.workers(), c.nextInTime, c.do)
+		err = c.keepingJar(ctx, func() error {
+			return limiter.Each(ctx, c.o.Mode, c.workers(), c.nextInTime, c.do)
+		})
 	}
 	c.counter.SetTotalKnown()
 	cut := c.sayTimeIsOver()
@@ -110,7 +118,7 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	}
 	report := Report{
 		Backend: c.client.Backend(), Workers: c.workers(), Totals: c.counter.Totals(),
-		BrokenLinks: brokenLinks(c.outputs.all),
+		BrokenLinks: brokenLinks(c.outputs.all), LinksChecked: c.linksChecked.Load(), LinksFailed: c.linksFailed.Load(),
 	}
 	if err == nil && report.Items == 1 && report.ItemsSkipped == 0 {
 		err = c.startErr
@@ -340,8 +348,8 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 	if redirected {
 		r.err = nil // nobody reads the body of a redirect
 	}
-	if c.tryAgain(it, r) {
-		return nil
+	if again, err := c.tryAgain(it, r); again || err != nil {
+		return err
 	}
 	if it.robots != nil {
 		return c.robotsAnswer(it, r)
@@ -363,11 +371,11 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 }
 
 // tryAgain queues an item again if its answer asks for it and it has tries left. A host that pushes back is paused.
-func (c *crawler) tryAgain(it *item, r *response) bool {
+func (c *crawler) tryAgain(it *item, r *response) (again bool, err error) {
 	if stale(r.err) {
 		// The kept connection had ended: no answer of the host, so no failed try, but a new turn.
 		c.frontier.retry(it, r.at)
-		return true
+		return true, nil
 	}
 	var pause time.Duration
 	switch {
@@ -379,10 +387,14 @@ func (c *crawler) tryAgain(it *item, r *response) bool {
 		pause = backoff(it.attempts + 1)
 	default:
 		c.frontier.answered(it)
-		return false
+		return false, nil
 	}
 	if it.attempts >= c.o.Retries {
-		return false
+		return false, nil
+	}
+	// Before the retry: until then the item is in flight, and a crash repeats it.
+	if err := c.archiveTry(it, r); err != nil {
+		return false, err
 	}
 	level := slog.LevelInfo
 	if pause >= longPause {
@@ -392,7 +404,7 @@ func (c *crawler) tryAgain(it *item, r *response) bool {
 		"error", r.failure())
 	it.attempts++
 	c.frontier.retry(it, time.Now().Add(pause))
-	return true
+	return true, nil
 }
 
 // pushedBack says whether a response asks for less.

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -104,6 +105,12 @@ func crawl(t *testing.T, o Options) ([]record, Report, error) {
 	}
 	slices.SortFunc(records, func(a, b record) int { return strings.Compare(a.URL, b.URL) })
 	return records, report, err
+}
+
+// readText returns what a file holds, nothing if it is not there.
+func readText(path string) string {
+	text, _ := os.ReadFile(path)
+	return string(text)
 }
 
 func htmlPage(body string) http.HandlerFunc {

@@ -55,6 +55,8 @@ type frontier interface {
 	waitForLookups()
 	// setHostBudget bounds the pages of each host; 0 is unlimited. spent is told of a host that has had them.
 	setHostBudget(most int, spent func(host string))
+	// setSitemapBudget bounds the sitemaps; 0 is unlimited. spent is told when there are more.
+	setSitemapBudget(most int, spent func())
 	// setDelay keeps the starts on a host at least that far apart.
 	setDelay(host string, delay time.Duration)
 	// openGate lets the pages of a host go that waited for one robots.txt.
@@ -92,6 +94,7 @@ type change struct {
 	found  []foundPage
 	visit  *visit // what is known of the page now; nil is what was known before
 	hosts  []knownHost
+	body   *firstBody // the page is the first with its body; a state keeps that
 }
 
 // foundPage is a page that was discovered. It is admitted if its URL is new and the pages are not yet as many as may be.

@@ -24,6 +24,7 @@ const (
 	keyVisit = 'v' // and what its keyQueue had: a page that is done, as a recrawl queues it
 	keyPace  = 'p' // and the host: what outlives the run of its pace
 	keyKnown = 'k' // and the host: links may lead there; 1 if it is a seed's
+	keyBody  = 'b' // and half of a SHA-256: the URL of the first page with that body
 )
 
 // The keys of what there is once.
@@ -32,6 +33,10 @@ var (
 	keyAdmitted = []byte("madmitted") // pages, of all runs
 	keyMarks    = []byte("mmarks")    // of the outputs
 	keySitemaps = []byte("msitemaps") // in the queues, which are no items
+	keyChecks   = []byte("mchecks")   // of links, likewise
+	keyTaken    = []byte("mtaken")    // sitemaps, of all runs
+	keyChoices  = []byte("mchoices")  // with which this generation is crawled
+	keyWhole    = []byte("mwhole")    // there while all pages are fetched whole
 	keyAgain    = []byte("magain")    // there while known pages move back into the queues
 )
 
@@ -55,15 +60,20 @@ type diskFrontier struct {
 	maxPages int
 	seed     uint64
 
+	recent [recentSlots]atomic.Uint64 // fingerprints that are noted; written by the one of what follows
+
 	// What follows is of the one who calls reserve or commit.
-	admitted int
-	sitemaps int                        // in the queues
-	recent   [recentSlots]atomic.Uint64 // but for this, which anybody may read
-	filter   *seenFilter
-	moving   bool                // the known pages are to move back into the queues
-	fresh    map[uint64]struct{} // seen, and not yet committed
-	staged   []stagedPage
-	touched  []*hostQueue
+	admitted  int
+	sitemaps  int // in the queues
+	checks    int // likewise
+	takenKept int // what the disk has of sitemapFiles.taken
+	filter    *seenFilter
+	choices   string
+	whole     bool                // all pages of this generation are fetched whole
+	moving    bool                // the known pages are to move back into the queues
+	fresh     map[uint64]struct{} // seen, and not yet committed
+	staged    []stagedPage
+	touched   []*hostQueue
 
 	pacing    sync.Mutex            // held while the disk learns of a pace; taken before mu
 	paces     map[string]storedPace // guarded by mu, as is the next
@@ -75,6 +85,7 @@ type recovery struct {
 	hosts []knownHost
 	marks []byte
 	pages int  // that are not done
+	done  int  // pages that are
 	again bool // it was a recrawl that had just begun
 	found bool // there was an earlier run
 }
@@ -229,6 +240,9 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 		return nil, err
 	}
 	old.again = f.moving
+	if err := f.recoverChoices(); err != nil {
+		return nil, err
+	}
 	admitted, err := f.store.get(keyAdmitted)
 	if err != nil {
 		return nil, err
@@ -242,6 +256,17 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 		return nil, err
 	}
 	f.sitemaps = int(firstUvarint(sitemaps))
+	checks, err := f.store.get(keyChecks)
+	if err != nil {
+		return nil, err
+	}
+	f.checks = int(firstUvarint(checks))
+	taken, err := f.store.get(keyTaken)
+	if err != nil {
+		return nil, err
+	}
+	f.takenKept = int(firstUvarint(taken))
+	f.sitemapFiles.taken = f.takenKept
 	err = f.store.scan([]byte{keyKnown}, []byte{keyKnown + 1}, func(key, value []byte) (bool, error) {
 		old.hosts = append(old.hosts, knownHost{name: string(key[1:]), seed: value[0] == 1})
 		return true, nil
@@ -253,8 +278,8 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 	if err := f.recoverQueues(); err != nil {
 		return nil, err
 	}
-	old.pages = f.queued
-	f.counter.Grow(int64(f.queued-f.sitemaps), 0)
+	old.pages, old.done = f.queued, f.admitted-(f.queued-f.sitemaps)
+	f.counter.Grow(int64(f.queued-f.sitemaps-f.checks), 0)
 	if err := f.recoverPaces(); err != nil {
 		return nil, err
 	}

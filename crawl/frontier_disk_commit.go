@@ -35,7 +35,10 @@ func (f *diskFrontier) commitWith(changes []*change, marks []byte, also func(*pe
 		err = b.Set(keyMarks, marks, nil)
 	}
 	if err == nil {
-		err = f.saveSitemaps(b, changes)
+		err = f.saveCounts(b, changes)
+	}
+	if err == nil {
+		err = keepBodies(b, changes)
 	}
 	if err == nil && also != nil {
 		err = also(b)
@@ -57,7 +60,7 @@ func (f *diskFrontier) commitWith(changes []*change, marks []byte, also func(*pe
 	}
 	clear(f.fresh)
 	clear(f.budget.pages) // the disk counts them now
-	f.counter.Grow(int64(skipped+admitted), 0)
+	f.counter.Grow(int64(skipped+f.newPages(changes)), 0)
 	for range skipped {
 		f.counter.ItemSkipped()
 	}
@@ -81,7 +84,9 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 				return 0, 0, err
 			case !isNew:
 			case sitemap:
-				f.staged = append(f.staged, stagedPage{item: page.item})
+				if f.sitemapFiles.take() {
+					f.staged = append(f.staged, stagedPage{item: page.item})
+				}
 			case page.forbidden:
 				skipped++
 			default:
@@ -122,23 +127,50 @@ func (f *diskFrontier) admits(it *item) (bool, error) {
 	return f.reserve(it.seenAs(it.url))
 }
 
-// saveSitemaps counts the sitemaps that a commit queues and takes out.
-func (f *diskFrontier) saveSitemaps(b *pebble.Batch, changes []*change) error {
-	was := f.sitemaps
+// newPages returns how many items a commit adds to those that are known.
+func (f *diskFrontier) newPages(changes []*change) (n int) {
 	for _, s := range f.staged {
-		if s.item.sitemap > 0 {
-			f.sitemaps++
+		if s.admitted && !s.item.check {
+			n++
 		}
 	}
 	for _, c := range changes {
-		if c.item != nil && c.item.sitemap > 0 {
-			f.sitemaps--
+		if c.to != (URL{}) && c.follow {
+			n++
 		}
 	}
-	if f.sitemaps == was {
-		return nil
+	return n
+}
+
+// saveCounts counts the sitemaps and checks that a commit queues and takes out, and the sitemaps that there were.
+func (f *diskFrontier) saveCounts(b *pebble.Batch, changes []*change) (err error) {
+	sitemaps, checks := f.sitemaps, f.checks
+	count := func(it *item, n int) {
+		if it.sitemap > 0 {
+			f.sitemaps += n
+		} else if it.check {
+			f.checks += n
+		}
 	}
-	return b.Set(keySitemaps, binary.AppendUvarint(nil, uint64(f.sitemaps)), nil)
+	for _, s := range f.staged {
+		count(s.item, 1)
+	}
+	for _, c := range changes {
+		if c.item != nil {
+			count(c.item, -1)
+		}
+	}
+	if f.sitemaps != sitemaps {
+		err = b.Set(keySitemaps, binary.AppendUvarint(nil, uint64(f.sitemaps)), nil)
+	}
+	if err == nil && f.checks != checks {
+		err = b.Set(keyChecks, binary.AppendUvarint(nil, uint64(f.checks)), nil)
+	}
+	if taken := f.sitemapFiles.taken; err == nil && taken != f.takenKept {
+		f.takenKept = taken
+		err = b.Set(keyTaken, binary.AppendUvarint(nil, uint64(taken)), nil)
+	}
+	return err
 }
 
 // full says whether no more pages of a host are admitted.

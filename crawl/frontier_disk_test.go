@@ -169,7 +169,7 @@ func TestFrontierPlacesAfterRest(t *testing.T) {
 		f := newRig(t, 0, 0)
 		f.open(t, files, 0, 0, nil)
 		disk := f.frontier.(*diskFrontier)
-		if err := disk.again([]byte("{}")); err != nil {
+		if err := disk.again([]byte("{}"), ""); err != nil {
 			t.Fatal(err)
 		}
 		if err := disk.requeue(t.Context()); err != nil {

@@ -66,7 +66,7 @@ func (f *memoryFrontier) settle(c *change) {
 	defer f.mu.Unlock()
 	for _, page := range c.found {
 		if page.item.sitemap > 0 {
-			if f.see(page.item.seenAs(page.item.url)) {
+			if f.see(page.item.seenAs(page.item.url)) && f.sitemapFiles.take() {
 				f.push(page.item)
 			}
 			continue
@@ -78,7 +78,9 @@ func (f *memoryFrontier) settle(c *change) {
 		if full && !page.forbidden || !f.see(page.item.seenAs(page.item.url)) {
 			continue
 		}
-		f.counter.Grow(1, 0)
+		if !page.item.check || page.forbidden {
+			f.counter.Grow(1, 0)
+		}
 		if page.forbidden {
 			f.counter.ItemSkipped()
 			continue
@@ -88,6 +90,9 @@ func (f *memoryFrontier) settle(c *change) {
 		f.push(page.item)
 	}
 	if c.to != (URL{}) {
+		if c.follow {
+			f.counter.Grow(1, 0)
+		}
 		f.push(c.moved())
 	}
 	if c.item != nil {

@@ -1,10 +1,12 @@
 package crawl
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"pace/crawl/internal/cookies"
@@ -26,6 +28,55 @@ func (c *crawler) openJar() error {
 		c.log.Warn(fmt.Sprintf("%s: lines that are no cookies, and will be gone: %d", c.o.CookieJar, bad))
 	}
 	c.jar = jar
+	c.jarEdits = jar.Edits()
+	return nil
+}
+
+// jarEvery is how far apart writes of the cookie jar are at least, while a crawl runs that can be gone on with.
+const jarEvery = time.Second
+
+// keepingJar crawls, and writes the cookie jar meanwhile where a state lets another run go on with the crawl: the pages
+// that come after a kill -9 are then asked for in the same session. A cookie is written with the page that sets it, or at
+// most about a second later.
+func (c *crawler) keepingJar(ctx context.Context, crawl func() error) error {
+	if c.jar == nil || c.state == nil {
+		return crawl()
+	}
+	var keeping sync.WaitGroup
+	defer keeping.Wait()
+	until, stop := context.WithCancel(ctx)
+	defer stop()
+	keeping.Go(func() {
+		tick := time.NewTicker(jarEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-until.Done():
+				return
+			case <-tick.C:
+				if err := c.jarBefore(); err != nil {
+					// The next page or the end of the run tries again, and returns the error.
+					c.log.Info("the cookie jar is not written", "error", err)
+				}
+			}
+		}
+	})
+	return crawl()
+}
+
+// jarBefore writes the cookie jar, if it has changed and was not written in the last second, before pages count as done.
+func (c *crawler) jarBefore() error {
+	c.jarSaving.Lock()
+	defer c.jarSaving.Unlock()
+	edits := c.jar.Edits()
+	if edits == c.jarEdits || time.Since(c.jarSaved) < jarEvery {
+		return nil
+	}
+	if err := c.saveJar(); err != nil {
+		return err
+	}
+	// From the end of the write on, so that a slow disk has time for other things.
+	c.jarEdits, c.jarSaved = edits, time.Now()
 	return nil
 }
 

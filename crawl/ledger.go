@@ -12,8 +12,9 @@ import "sync"
 type ledger struct {
 	outputs  *outputs
 	frontier frontier
-	durable  bool // the frontier outlives the run, and wants to know the outputs' lengths
-	sync     bool // outputs reach the device before what counts on them does
+	durable  bool         // the frontier outlives the run, and wants to know the outputs' lengths
+	before   func() error // is called before pages count, if not nil
+	sync     bool         // outputs reach the device before what counts on them does
 
 	mu      sync.Mutex
 	waiting []*entry
@@ -114,6 +115,11 @@ func (l *ledger) settle(group []*entry) error {
 	}
 	if l.sync {
 		if err := l.outputs.sync(); err != nil {
+			return err
+		}
+	}
+	if l.before != nil {
+		if err := l.before(); err != nil {
 			return err
 		}
 	}

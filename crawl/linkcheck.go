@@ -48,7 +48,7 @@ func openLinkCheck(o *Options, resume []mark) (output, error) {
 		c.file, err = openOutputFile(o.LinkSpool, resume)
 	} else {
 		var f *os.File
-		if f, err = os.CreateTemp("", "pace-links-"); err == nil {
+		if f, err = openScratch("pace-links-"); err == nil {
 			c.file = &outputFile{File: f, path: f.Name()}
 		}
 	}
@@ -59,7 +59,7 @@ func openLinkCheck(o *Options, resume []mark) (output, error) {
 }
 
 func (c *linkCheck) render(p *closing) (func() error, error) {
-	if !p.item.isPage() {
+	if !p.item.isPage() || p.passing {
 		return nil, nil
 	}
 	answer := spoolLine{URL: p.item.url.String()}
@@ -105,13 +105,12 @@ func (c *linkCheck) sync() error { return c.file.Sync() }
 // close finds the broken links, also of a crawl that was cut short.
 func (c *linkCheck) close(bool) error {
 	err := c.find()
-	if closeErr := c.file.Close(); err == nil {
-		err = closeErr
-	}
+	closeFile := (*os.File).Close
 	if c.temporary {
-		if removeErr := os.Remove(c.file.path); err == nil {
-			err = removeErr
-		}
+		closeFile = closeScratch
+	}
+	if closeErr := closeFile(c.file.File); err == nil {
+		err = closeErr
 	}
 	return err
 }

@@ -19,11 +19,13 @@ type Options struct {
 	// Seeds are the URLs to start from. A missing scheme means https, then http.
 	Seeds []string
 	// Sitemaps makes the URLs of the sitemaps of the seeds' origins seeds too, where the scope allows it: of those that
-	// robots.txt names, or else of /sitemap.xml, and of a seed that is a sitemap.
+	// robots.txt names, on whatever host they stand, or else of /sitemap.xml, and of a seed that is a sitemap. At most
+	// 50,000 of them are read, over all runs of a State.
 	Sitemaps bool
 	// Depth is how many links away from a seed pages are fetched; 0 means the seeds only.
 	Depth int
-	// MaxPages bounds how many URLs are admitted; 0 is unlimited.
+	// MaxPages bounds how many URLs are admitted; 0 is unlimited. Neither sitemaps nor robots.txt count: they are no pages
+	// and have no record.
 	MaxPages int
 	// MaxPagesPerHost bounds how many URLs of one host are admitted; 0 is unlimited.
 	MaxPagesPerHost int
@@ -73,7 +75,8 @@ type Options struct {
 	// Header is sent with each request, but Authorization and Cookie only to the seeds' hosts.
 	Header http.Header
 	// CookieJar is a file of cookies in Netscape's format, as curl has it: read if it exists, and replaced at the end of
-	// the run. Empty means that cookies are neither taken nor sent.
+	// the run; with a State also during it, about once a second while cookies change, so that a run after a crash has them.
+	// Empty means that cookies are neither taken nor sent.
 	CookieJar string
 	// IgnoreRobots fetches what robots.txt forbids.
 	IgnoreRobots bool
@@ -100,9 +103,11 @@ type Options struct {
 	// a crawl, Seeds may be empty. Empty for none.
 	State string
 	// Recrawl fetches every page of the finished crawl in State again, with conditional requests where an earlier answer
-	// had an ETag or Last-Modified, and follows the links that are new; of pages that have not changed no links are looked
-	// at. Outputs begin anew, except that WARC files are continued. Mirror, CheckLinks and Graph need the bodies, and so all
-	// pages are fetched whole. A crawl that is unfinished is finished first, and that is all the run does.
+	// had an ETag or Last-Modified, and follows the links that are new. Of pages that have not changed no links are looked
+	// at: what they link to is known and fetched again by itself, though not what a robots.txt forbade. With another Depth
+	// or other choices of links than the last crawl had, all pages are fetched whole, as they are for Mirror, CheckLinks and
+	// Graph, which need the bodies. Outputs begin anew, except that WARC files are continued. A crawl that is unfinished is
+	// finished first, and that is all the run does.
 	Recrawl bool
 	// Fsync lets State hold through a power cut too, not only through the end of the process.
 	Fsync bool
@@ -110,8 +115,9 @@ type Options struct {
 	// Warn.
 	Settings map[string]string
 
-	// WARC is what the names of WARC 1.1 files begin with, which keep every exchange as it went over the wire:
-	// PREFIX-00000.warc.gz and so on, with their index PREFIX.cdxj. Empty means none. See [Run] for what is in them.
+	// WARC is what the names of WARC 1.1 files begin with, which keep every exchange that got an answer as it went over the
+	// wire, also where the page was tried again after it, but no mere checks: PREFIX-00000.warc.gz and so on, with their
+	// index PREFIX.cdxj. Empty means none.
 	WARC string
 	// WARCSize is the size in bytes at which the next WARC file is begun; 0 means 1 GB.
 	WARCSize int64
@@ -123,7 +129,7 @@ type Options struct {
 	Requisites bool
 	// CheckLinks asks for the targets of all links, also of those that are not followed, and reports the broken ones.
 	CheckLinks bool
-	// LinkSpool is the file in which CheckLinks keeps what it has seen; empty means a temporary one.
+	// LinkSpool is the file in which CheckLinks keeps what it has seen; empty means one in State, or else a temporary one.
 	LinkSpool string
 	// Graph is a file for all links as CSV: source, target, kind, text. Empty means none.
 	Graph string
@@ -141,7 +147,11 @@ type Report struct {
 	Backend string
 	// Workers is how many requests could be in flight.
 	Workers int
+	// Totals has as items the pages; what CheckLinks left out for a robots.txt or a private network is among those skipped.
 	progress.Totals
+	// LinksChecked is how many targets were only checked: off the scope or past the depth, and no items. LinksFailed of
+	// them are broken or, as after a last 429, not known not to be; they are among the Errors.
+	LinksChecked, LinksFailed int64
 	// BrokenLinks are those that CheckLinks found, sorted by URL.
 	BrokenLinks []BrokenLink
 }

@@ -1,6 +1,9 @@
 package crawl
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // closing is an exchange that is over and what came of it, as outputs see it. It is valid until render returns.
 type closing struct {
@@ -11,6 +14,7 @@ type closing struct {
 	to        URL       // where the response redirects to, as [crawler.redirectTarget] has it; zero if it does not
 	targets   []URL     // where page.Links lead, one for each; the zero URL for one that leads to no page
 	unchanged *visit    // what the page was and, by a 304, still is
+	passing   bool      // the item is tried again: only archives have this exchange
 	failure   error     // why the item failed; nil if it did not, or goes on
 }
 
@@ -55,6 +59,7 @@ var outputKinds = []outputKind{
 type outputs struct {
 	names []string
 	all   []output
+	anew  []string // of names: those that have no file of an earlier run
 
 	wantTargets bool // some look at closing.targets
 }
@@ -78,6 +83,9 @@ func openOutputs(o *Options, resume []byte) (*outputs, error) {
 			return nil, err
 		}
 		outs.names, outs.all = append(outs.names, kind.name), append(outs.all, out)
+		if !slices.ContainsFunc(out.marks(), func(m mark) bool { _, was := markOf(old[kind.name], m.Path); return was }) {
+			outs.anew = append(outs.anew, kind.name)
+		}
 	}
 	return outs, nil
 }

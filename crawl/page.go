@@ -71,10 +71,18 @@ func (c *crawler) finish(p *closing, ch change) error {
 	if why != nil && p.item.seed && p.response.status == 0 {
 		c.setStartError(p.item, why)
 	}
-	if r := p.response; p.record != nil && why == nil && r.hash != "" && len(r.body) > 0 && r.status/100 == 2 {
-		p.record.DuplicateOf = c.bodies.duplicateOf(r.hash, p.record.URL)
+	// Of a 304 the record has the hash of the page that it stands for.
+	if rec := p.record; rec != nil && why == nil && rec.SHA256 != "" && (rec.Status/100 == 2 || p.unchanged != nil) {
+		var err error
+		if rec.DuplicateOf, ch.body, err = c.bodies.duplicateOf(rec.SHA256, rec.URL); err != nil {
+			return err
+		}
 	}
-	return c.end(p, ch, why)
+	if err := c.end(p, ch, why); err != nil {
+		return err
+	}
+	c.bodies.kept(ch.body)
+	return nil
 }
 
 // end closes an item as failed, if why is not nil, or else as done.
@@ -91,13 +99,24 @@ func (c *crawler) end(p *closing, ch change, why error) error {
 	return nil
 }
 
-// count counts an item that is closed.
+// count counts an item that is closed. What is only checked is no page.
 func (c *crawler) count(p *closing) {
-	if p.failure == nil {
+	check := p.item.check
+	if check {
+		c.linksChecked.Add(1)
+	}
+	switch {
+	case p.failure == nil && check:
+		return
+	case p.failure == nil:
 		c.counter.ItemDone()
 		return
+	case check:
+		c.linksFailed.Add(1)
+		c.counter.Failed(p.item.first, p.failure)
+	default:
+		c.counter.ItemFailed(p.item.first, p.failure)
 	}
-	c.counter.ItemFailed(p.item.first, p.failure)
 	c.log.Error("failed", "item", p.item.first, "error", p.failure)
 }
 

@@ -23,7 +23,7 @@ type record struct {
 	Title       string              `json:"title"`
 	Links       []string            `json:"links"`                  // absolute, in document order, each once
 	SHA256      string              `json:"sha256"`                 // of the decoded body; empty if it did not come whole
-	DuplicateOf string              `json:"duplicate_of,omitempty"` // the url of the record that had this body first, in one run
+	DuplicateOf string              `json:"duplicate_of,omitempty"` // the url of the record that had this body first
 	LastMod     string              `json:"lastmod,omitempty"`      // as a sitemap says it
 	FetchedAt   time.Time           `json:"fetched_at"`
 	Timing      timing              `json:"timing_ms"`

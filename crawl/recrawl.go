@@ -20,12 +20,15 @@ const requeueGroup = 2000
 // keptOutputs are those that a recrawl adds to.
 var keptOutputs = []string{"warc"}
 
-// again begins a new generation, with what the outputs' marks have of use for it. After it, and after a crash, requeue
-// does the rest.
-func (f *diskFrontier) again(marks []byte) error {
-	seed := rand.Uint64()
+// again begins a new generation with choices, and with what the outputs' marks have of use for it. After it, and after a
+// crash, requeue does the rest.
+func (f *diskFrontier) again(marks []byte, choices string) error {
+	seed, whole := rand.Uint64(), f.choices != choices
 	b := f.store.batch()
-	for _, kind := range []byte{keySeen, keyHost, keyRest} {
+	if err := setThere(b, keyWhole, whole); err != nil {
+		return err
+	}
+	for _, kind := range []byte{keySeen, keyHost, keyRest, keyBody} {
 		if err := b.DeleteRange([]byte{kind}, []byte{kind + 1}, nil); err != nil {
 			return err
 		}
@@ -33,7 +36,9 @@ func (f *diskFrontier) again(marks []byte) error {
 	for _, entry := range []struct{ key, value []byte }{
 		{keySeed, binary.BigEndian.AppendUint64(nil, seed)},
 		{keyAdmitted, binary.AppendUvarint(nil, 0)},
+		{keyTaken, binary.AppendUvarint(nil, 0)},
 		{keyMarks, marks},
+		{keyChoices, []byte(choices)},
 		{keyAgain, []byte{1}},
 	} {
 		if err := b.Set(entry.key, entry.value, nil); err != nil {
@@ -44,7 +49,9 @@ func (f *diskFrontier) again(marks []byte) error {
 		return err
 	}
 	f.filter.close() // nothing has been seen
+	f.choices, f.whole = choices, whole
 	f.seed, f.admitted, f.moving, f.filter = seed, 0, true, newSeenFilter()
+	f.sitemapFiles.taken, f.takenKept = 0, 0
 	clear(f.recent[:])
 	return nil
 }

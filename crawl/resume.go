@@ -4,30 +4,36 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
 // openOutputs opens the frontier, and the outputs as the frontier remembers them.
 func (c *crawler) openOutputs() (err error) {
 	c.ledger = &ledger{}
-	var marks []byte
+	old := &recovery{}
 	if c.o.State == "" {
 		c.frontier = newMemoryFrontier(c.hosts, c.o.MaxPages, c.counter, c.gate)
-	} else if marks, err = c.openState(); err != nil {
+	} else if old, err = c.openState(); err != nil {
 		return err
 	}
 	c.frontier.setHostBudget(c.o.MaxPagesPerHost, func(host string) {
 		c.log.Warn(fmt.Sprintf("%s has more than the %d pages of --max-pages-per-host", host, c.o.MaxPagesPerHost))
 	})
+	c.boundSitemaps(maxSitemapFiles)
 	if err = c.o.fixPaths(); err == nil {
-		c.outputs, err = openOutputs(&c.o, marks)
+		c.outputs, err = openOutputs(&c.o, old.marks)
 	}
 	if err != nil {
 		_ = c.closeState()
 		return err
 	}
+	c.sayDifferences(old)
 	c.ledger.outputs, c.ledger.frontier = c.outputs, c.frontier
 	c.ledger.durable, c.ledger.sync = c.state != nil, c.state != nil && c.o.Fsync
+	if c.jar != nil && c.state != nil {
+		c.ledger.before = c.jarBefore
+	}
 	return nil
 }
 
@@ -49,8 +55,38 @@ func (o *Options) fixPaths() error {
 	return nil
 }
 
-// openState opens the state and takes over what it knows. It returns the outputs' marks.
-func (c *crawler) openState() ([]byte, error) {
+// outputFlags are the outputs that have something of each page, by their kinds. The records say by themselves where they
+// are not continued.
+var outputFlags = map[string]string{"warc": "--warc", "mirror": "--mirror", "graph": "--graph", "links": "--check-links"}
+
+// sayDifferences tells in what this run differs from those before it, and which outputs it will leave incomplete.
+func (c *crawler) sayDifferences(old *recovery) {
+	if c.state == nil || !c.state.resumed {
+		return
+	}
+	var said []string
+	if c.o.Settings != nil {
+		if differ := c.state.differences(c.o.Settings); differ != "" {
+			said = append(said, "the state was made with other options: "+differ)
+		}
+	}
+	var partial []string
+	for _, kind := range c.outputs.anew {
+		if flag := outputFlags[kind]; flag != "" {
+			partial = append(partial, flag)
+		}
+	}
+	if len(partial) > 0 && old.done > 0 {
+		said = append(said, strings.Join(partial, ", ")+" will lack the pages that earlier runs fetched"+
+			" (--recrawl, once this crawl is finished, fetches them again)")
+	}
+	if len(said) > 0 {
+		c.log.Warn(strings.Join(said, "; "))
+	}
+}
+
+// openState opens the state and takes over what it knows.
+func (c *crawler) openState() (*recovery, error) {
 	s, err := openState(c.o.State)
 	if err != nil {
 		return nil, err
@@ -64,16 +100,11 @@ func (c *crawler) openState() ([]byte, error) {
 	for _, host := range old.hosts {
 		c.known(host)
 	}
-	return old.marks, nil
+	return old, nil
 }
 
 // recover opens the frontier of the state.
 func (c *crawler) recover() (*recovery, error) {
-	if c.state.resumed && c.o.Settings != nil {
-		if differ := c.state.differences(c.o.Settings); differ != "" {
-			c.log.Warn("the state was made with other options: " + differ)
-		}
-	}
 	db, err := c.state.store(c.o.Fsync)
 	if err != nil {
 		return nil, err
@@ -84,13 +115,17 @@ func (c *crawler) recover() (*recovery, error) {
 	}
 	f, old, err := newDiskFrontier(db, c.hosts, gap, c.o.MaxPages, c.counter, c.gate)
 	if f != nil {
-		c.frontier, c.requeue = f, f.requeue
+		c.frontier, c.requeue, c.bodies.stored = f, f.requeue, f.firstWith
 	}
 	if err == nil && c.state.resumed && !old.found {
 		err = damaged(errors.New("its database is empty"))
 	}
 	if err == nil && c.o.Recrawl {
 		err = c.again(f, old)
+	}
+	if err == nil {
+		err = f.keepChoices(c.o.choices(), old.found)
+		c.whole = f.whole
 	}
 	if err != nil {
 		return nil, err
@@ -111,8 +146,8 @@ func (c *crawler) again(f *diskFrontier, old *recovery) error {
 	if err != nil {
 		return err
 	}
-	old.marks = marks
-	return f.again(marks)
+	old.marks, old.done = marks, 0
+	return f.again(marks, c.o.choices())
 }
 
 // close ends the outputs and the frontier. finished says that nothing is left to crawl.

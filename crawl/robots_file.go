@@ -110,7 +110,11 @@ func (c *crawler) refuse(it *item) (closed bool, err error) {
 	if err := c.ledger.close(&entry{change: change{item: it}}); err != nil {
 		return true, err
 	}
-	c.counter.ItemSkipped()
+	if it.check {
+		c.skipCheck()
+	} else {
+		c.counter.ItemSkipped()
+	}
 	return true, nil
 }
 

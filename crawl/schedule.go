@@ -15,11 +15,12 @@ import (
 // at which they may be asked (Heydon and Najork, "Mercator: A scalable, extensible Web crawler", 1999). An idle host
 // costs nothing and a slow host holds up no other.
 type schedule struct {
-	hosts     *limiter.Hosts
-	addresses *addresses // nil if they have no pace
-	budget    hostBudget
-	counter   *progress.Counter
-	wake      chan struct{} // something changed for the one who waits in next
+	hosts        *limiter.Hosts
+	addresses    *addresses // nil if they have no pace
+	budget       hostBudget
+	counter      *progress.Counter
+	sitemapFiles sitemapBudget
+	wake         chan struct{} // something changed for the one who waits in next
 
 	// gate returns the fetch of the robots.txt that a page depends on, or nil if it is known, on its way, or not asked
 	// for. All pages of the host wait for it until openGate. It is called with mu held; nil for no gates.

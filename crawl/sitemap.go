@@ -14,7 +14,7 @@ const (
 	// an index in it. The protocol allows 2.
 	maxSitemapLevel     = 3
 	maxSitemapRedirects = 5
-	maxSitemapFiles     = 50_000 // of one run; each may have as many URLs
+	maxSitemapFiles     = 50_000 // of one crawl, over all its runs; each may have as many URLs
 )
 
 // seekSitemaps returns the sitemaps of an origin whose robots.txt has been answered: those it names, or else the one that
@@ -26,25 +26,26 @@ func (c *crawler) seekSitemaps(it *item, named []string) []foundPage {
 	var found []foundPage
 	for _, text := range named {
 		if u, err := it.url.Resolve(text); err == nil {
-			found = c.appendSitemap(found, u, 1, it.url.String())
+			found = c.appendSitemap(found, it, u, it.url.String())
 		}
 	}
 	if len(named) == 0 {
 		if u, err := ParseURL(it.robots.origin + "/sitemap.xml"); err == nil {
-			found = c.appendSitemap(found, u, 1, "")
+			found = c.appendSitemap(found, it, u, "")
 		}
 	}
 	return found
 }
 
-// appendSitemap appends a sitemap, if it may be fetched. It waits behind what its host has to fetch already: a large one
-// does not keep the pages waiting.
-func (c *crawler) appendSitemap(found []foundPage, u URL, level uint8, referrer string) []foundPage {
+// appendSitemap appends a sitemap that an item names, if it may be fetched. It waits behind what its host has to fetch
+// already: a large one does not keep the pages waiting.
+func (c *crawler) appendSitemap(found []foundPage, from *item, u URL, referrer string) []foundPage {
+	level := from.sitemap + 1
 	if level > maxSitemapLevel {
 		c.log.Warn(fmt.Sprintf("the sitemap lies in more than %d others and is not read", maxSitemapLevel-1), "item", u.String())
 		return found
 	}
-	if !c.mayFollow(u) {
+	if !c.mayRead(u, from.robots != nil || u.Host() == from.url.Host()) {
 		severity := slog.LevelInfo
 		if level == 1 {
 			severity = slog.LevelWarn // the site has no other for what the user asked for
@@ -57,21 +58,21 @@ func (c *crawler) appendSitemap(found []foundPage, u URL, level uint8, referrer 
 		c.log.Info("robots.txt forbids the sitemap", "item", u.String())
 		return found
 	}
-	if !c.moreSitemaps() {
-		return found
-	}
 	return append(found, page)
 }
 
-// moreSitemaps counts a sitemap, and is false if there have been too many.
-func (c *crawler) moreSitemaps() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sitemaps++
-	if c.sitemaps == maxSitemapFiles+1 {
-		c.log.Warn(fmt.Sprintf("there are more than %d sitemaps: the others are not read", maxSitemapFiles))
-	}
-	return c.sitemaps <= maxSitemapFiles
+// mayRead says whether a sitemap may be fetched: from where links may lead, and where a site's own robots.txt vouches for
+// it from any host, in that host's queue and by its rules (sitemaps.org, protocol 0.9, "Sitemaps & Cross Submits"). Where
+// such a sitemap stands, so may those that it names. Its URLs open no scope.
+func (c *crawler) mayRead(u URL, vouched bool) bool {
+	return c.mayFollow(u) || vouched && c.mayAsk(u)
+}
+
+// boundSitemaps bounds how many sitemaps are read.
+func (c *crawler) boundSitemaps(most int) {
+	c.frontier.setSitemapBudget(most, func() {
+		c.log.Warn(fmt.Sprintf("there are more than %d sitemaps: the others are not read", most))
+	})
 }
 
 // sitemapGroup is how many entries of a sitemap go to the frontier at once. A large sitemap is never in memory as a whole.
@@ -116,7 +117,7 @@ func (c *crawler) appendEntry(found []foundPage, it *item, e sitemapEntry) []fou
 		return found
 	}
 	if e.sitemap {
-		return c.appendSitemap(found, u, it.sitemap+1, it.url.String())
+		return c.appendSitemap(found, it, u, it.url.String())
 	}
 	if u = c.canonical(u); c.follows(u) {
 		found = append(found, c.found(&item{url: u, first: u.String(), referrer: it.url.String(), lastMod: e.lastMod}))
@@ -128,10 +129,11 @@ func (c *crawler) appendEntry(found []foundPage, it *item, e sitemapEntry) []fou
 func (c *crawler) sitemapAnswer(it *item, r *response) error {
 	e := &entry{closing: &closing{item: it, response: r}, change: change{item: it}}
 	to, redirected := r.location(it.url)
+	byRobots := it.sitemap == 1 && it.referrer != ""
 	switch {
 	case redirected && it.redirects >= maxSitemapRedirects:
 		c.sitemapFailed(it, errRedirects)
-	case redirected && !c.mayFollow(to):
+	case redirected && !c.mayRead(to, byRobots || to.Host() == it.url.Host()):
 		c.sitemapFailed(it, errors.New("it redirects out of bounds"))
 	case redirected:
 		e.change.to = to

@@ -276,10 +276,20 @@ func TestSitemaps(t *testing.T) {
 			return pages{"/sitemap.xml": indexOf(a + "/i2"), "/i2": indexOf(a+"/i3", a+"/sitemap.xml"), "/i3": indexOf(a + "/i4"), "/i4": mapOf(a + "/no")}
 		}, nil, home},
 		{"out of scope, private, traps, excluded, disallowed", func() pages {
-			return pages{"/robots.txt": htmlPage("User-agent: *\nDisallow: /secret\nSitemap: /s\nSitemap: /secret/s\nSitemap: http://b.test/s\nSitemap: http://10.0.0.1/s"),
+			return pages{"/robots.txt": htmlPage("User-agent: *\nDisallow: /secret\nSitemap: /s\nSitemap: /secret/s\nSitemap: http://10.0.0.1/s"),
 				"/s":        mapOf(a+"/secret", "http://b.test/", "http://10.0.0.1/", a+"/x/x/x/x", a+"/not/this", a+"/1"),
-				"/secret/s": mapOf(a + "/no"), "b.test/s": mapOf(a + "/no")}
+				"/secret/s": mapOf(a + "/no")}
 		}, func(o *Options) { o.Exclude = []*regexp.Regexp{regexp.MustCompile("/not/")} }, []string{a + "/ 200", a + "/1 404"}},
+		{"from another host, as robots.txt says", func() pages {
+			return pages{"a.test/robots.txt": htmlPage("Sitemap: http://b.test/i\nSitemap: http://b.test/secret\nSitemap: http://d.test/moved"),
+				"b.test/robots.txt": htmlPage("User-agent: *\nDisallow: /secret\nSitemap: http://b.test/no"),
+				"b.test/i":          indexOf("http://b.test/s", "http://c.test/no", a+"/s"), "b.test/s": mapOf(a+"/1", "http://b.test/x"),
+				"b.test/secret": mapOf(a + "/no"), "b.test/no": mapOf(a + "/no"), "c.test/no": mapOf(a + "/no"), "a.test/s": mapOf(a + "/2"),
+				"d.test/moved": redirect("http://c.test/s"), "c.test/s": mapOf(a + "/3")}
+		}, nil, []string{a + "/ 200", a + "/1 404", a + "/2 404", a + "/3 404"}},
+		{"from another host, as nobody says", func() pages {
+			return pages{"a.test/robots.txt": htmlPage(""), "a.test/sitemap.xml": redirect("http://b.test/s"), "b.test/s": mapOf(a + "/no")}
+		}, nil, home},
 		{"as deep as a seed", func() pages { return pages{"/sitemap.xml": mapOf(a + "/1"), "/1": links("/2"), "/2": links("/3")} },
 			func(o *Options) { o.Depth = 1 }, []string{a + "/ 200", a + "/1 200", a + "/2 200"}},
 		{"robots.txt only for this", func() pages {

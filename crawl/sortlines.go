@@ -30,7 +30,7 @@ func sortLinesIn(path string, block int) (err error) {
 	var runs []*os.File
 	defer func() {
 		for _, run := range runs {
-			err = errors.Join(err, run.Close(), os.Remove(run.Name()))
+			err = errors.Join(err, closeScratch(run))
 		}
 	}()
 	r := bufio.NewReaderSize(in, 64<<10)
@@ -43,7 +43,7 @@ func sortLinesIn(path string, block int) (err error) {
 		if readErr == io.EOF && len(runs) == 0 {
 			return replaceWith(path, info.Mode(), func(w *bufio.Writer) error { return writeLines(w, lines) })
 		}
-		run, err := os.CreateTemp("", "pace-sort-")
+		run, err := openScratch("pace-sort-")
 		if err != nil {
 			return err
 		}

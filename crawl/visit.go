@@ -42,7 +42,7 @@ func validator(h http.Header, name string) string {
 func (c *crawler) condition(it *item) *visit {
 	v := it.visit
 	switch {
-	case v == nil || it.check || v.etag == "" && v.lastModified == "":
+	case v == nil || c.whole || it.check || v.etag == "" && v.lastModified == "":
 		return nil
 	case c.needsBodies() || c.o.WARC != "" && v.archive == (archiveRecord{}):
 		return nil

@@ -12,7 +12,8 @@ import (
 
 const defaultWARCSize = 1_000_000_000 // as Annex C.1 of WARC 1.1 recommends
 
-// warc is an output: every exchange in WARC 1.1 files (ISO 28500:2017), gzip per record, and their index.
+// warc is an output: every exchange in WARC 1.1 files (ISO 28500:2017), gzip per record, and their index. What got no
+// answer is not in them; an answer after which a page was asked for again is, and the next one too.
 //
 // A response is kept as it came, header byte by byte and body before content decoding, with one exception: the body is
 // without its chunks, as most readers expect it, and the field Transfer-Encoding is therefore called

@@ -26,6 +26,15 @@ func (c *crawler) tape(it *item, r *response, trace *exchange.Trace) {
 	trace.Wire = &r.wire.Wire
 }
 
+// archiveTry writes an answer to the archive that is not the item's last. An archive holds what was answered, and when:
+// wget and Heritrix too write each response that they get.
+func (c *crawler) archiveTry(it *item, r *response) error {
+	if r.wire == nil || r.status == 0 {
+		return nil
+	}
+	return c.ledger.close(&entry{closing: &closing{item: it, response: r, passing: true}})
+}
+
 // taped returns a body that is recorded as it is read.
 func (r *response) taped(body io.Reader, limit int64) io.Reader {
 	if r.wire == nil {

@@ -111,12 +111,14 @@ func (f *crawlFlags) flags() []cli.Flag {
 		valueFlag(what, "input", "read URLs from `FILE`, one a line; # begins a comment, - is stdin",
 			into(&f.input, textKind, "")),
 		valueFlag(what, "depth", "follow links `N` times; 0 fetches the given URLs only", into(&f.depth, many, "5")),
-		valueFlag(what, "max-pages", "take at most `N` URLs; 0 is unlimited", into(&f.maxPages, many, "0")),
+		valueFlag(what, "max-pages", "take at most `N` URLs; 0 is unlimited; sitemaps and robots.txt do not count",
+			into(&f.maxPages, many, "0")),
 		valueFlag(what, "max-pages-per-host", "take at most `N` URLs of one host; 0 is unlimited",
 			into(&f.maxPerHost, many, "1000000")),
 		valueFlag(what, "max-time", "start no request after `DURATION`; those in flight end; 0 is unlimited",
 			into(&f.maxTime, durationKind, "0")),
-		switchFlag(what, "sitemaps", "take the URLs of the given hosts' sitemaps too, which robots.txt names, else /sitemap.xml",
+		switchFlag(what, "sitemaps", "take the URLs of the given hosts' sitemaps too, which robots.txt names, on any host, else "+
+			"/sitemap.xml; at most 50,000 sitemaps are read, which --max-pages does not count",
 			&f.sitemaps),
 		valueFlag(what, "scope", "follow links within `SCOPE`: host (those of the given URLs), domain or any",
 			into(&f.scope, scopeKind, "host")),
@@ -157,7 +159,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 			into(&f.userAgent, textKind, "")),
 		valueFlag(request, "header", "send `LINE` with each request, for example 'Accept-Language: en'; may be repeated",
 			each(&f.header, headerKind)),
-		valueFlag(request, "cookie-jar", "take and send cookies; read them from `FILE` and write them back, as curl has them",
+		valueFlag(request, "cookie-jar", "take and send cookies; read them from `FILE` and write them back, as curl has them; "+
+			"with --state while the crawl runs too",
 			into(&f.cookieJar, textKind, "")),
 		valueFlag(request, "resolve", "`HOST:PORT:ADDR` connects to ADDR for that host and port, as curl; may be repeated",
 			each(&f.resolve, resolveKind)),
@@ -176,7 +179,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 		switchFlag(what, "requisites",
 			"fetch images, styles, scripts and fonts too, from any host and one level past --depth", &f.requisites),
 		switchFlag(records, "check-links", "report the broken links, with the pages that have them: those off the scope or "+
-			"past --depth are asked for once, by HEAD; fragments are not checked", &f.checkLinks),
+			"past --depth are asked for once, by HEAD, and counted apart, as links_checked; fragments are not checked",
+			&f.checkLinks),
 		valueFlag(records, "graph", "write all links to `FILE` as CSV: source, target, kind, text", into(&f.graph, textKind, "")),
 
 		valueFlag(keep, "state", "keep the crawl in folder `DIR`, to go on with after a crash or Ctrl-C; other flags"+
@@ -254,6 +258,7 @@ func (f *crawlFlags) outcome(rep crawl.Report) outcome {
 	done := outcome{backend: rep.Backend, workers: rep.Workers, totals: rep.Totals}
 	if f.checkLinks {
 		done.broken = append([]crawl.BrokenLink{}, rep.BrokenLinks...)
+		done.linksChecked, done.linksFailed = &rep.LinksChecked, rep.LinksFailed
 	}
 	return done
 }

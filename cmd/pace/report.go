@@ -46,8 +46,12 @@ type report struct {
 	Bound                      bound                `json:"bound"`
 	Errors                     []progress.ItemError `json:"errors"`
 
-	// BrokenLinks is there, be it empty, if links were checked.
-	BrokenLinks []crawl.BrokenLink `json:"broken_links,omitzero"`
+	// LinksChecked and BrokenLinks are there, be they zero and empty, if links were checked. Those checked are targets that
+	// are no pages of the crawl, and no items.
+	LinksChecked *int64             `json:"links_checked,omitzero"`
+	BrokenLinks  []crawl.BrokenLink `json:"broken_links,omitzero"`
+
+	linksFailed int64 // those of them that did; the errors name them
 }
 
 // latencyMS is the distribution of the time of one chunk or request, in milliseconds.
@@ -65,8 +69,10 @@ type outcome struct {
 	cpus    int // how many CPUs the backend can use at once; 0 if only the machine bounds them
 	totals  progress.Totals
 
-	warnings int64
-	broken   []crawl.BrokenLink // nil unless links were checked
+	warnings     int64
+	broken       []crawl.BrokenLink // nil unless links were checked, as is the next
+	linksChecked *int64
+	linksFailed  int64
 }
 
 // newReport joins what the library counted with what the process used. machineCPUs is how many CPUs the process may use.
@@ -96,7 +102,7 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 			P99: milliseconds(t.Latency.P99), Max: milliseconds(t.Latency.Max),
 		},
 		Bound:  boundOf(wait, t.LimiterWait, t.Busy),
-		Errors: t.Errors, BrokenLinks: o.broken,
+		Errors: t.Errors, BrokenLinks: o.broken, LinksChecked: o.linksChecked, linksFailed: o.linksFailed,
 	}
 	if r.Errors == nil {
 		r.Errors = []progress.ItemError{} // null is no list to those who read it

@@ -260,3 +260,13 @@ func TestSampleAfter(t *testing.T) {
 		t.Errorf("%d samples in 10 s; each wakes a thread", samples)
 	}
 }
+
+// A link whose check failed is no failed item, but the run's exit code says so: after a last 429 it is no broken link.
+func TestFailedChecksFailTheRun(t *testing.T) {
+	for failed, want := range map[int64]int{0: exitOK, 1: exitItemsFailed} {
+		rep := newReport("crawl", limiter.Async, outcome{linksChecked: new(int64(2)), linksFailed: failed}, measured{started: time.Now()}, 2)
+		if got := exitCode((&job{}).end(rep, nil)); got != want {
+			t.Errorf("%d failed: exit code %d, want %d", failed, got, want)
+		}
+	}
+}

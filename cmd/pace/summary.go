@@ -51,7 +51,7 @@ func doneText(r report, u unit) string {
 		countOf(good, "page"), bytesText(float64(r.Bytes)), wall, u.perSecond(r.ItemsPerSecond))
 }
 
-// leftText names what was not done, if anything was not.
+// leftText names what was not done, if anything was not, and what was done beside the pages.
 func leftText(r report) string {
 	var parts []string
 	if r.ItemsFailed > 0 {
@@ -59,6 +59,9 @@ func leftText(r report) string {
 	}
 	if r.ItemsSkipped > 0 {
 		parts = append(parts, humanize.Comma(r.ItemsSkipped)+" skipped")
+	}
+	if r.LinksChecked != nil {
+		parts = append(parts, countOf(*r.LinksChecked, "link")+" checked")
 	}
 	return strings.Join(parts, ", ")
 }

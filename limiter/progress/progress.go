@@ -34,7 +34,7 @@ func New() *Counter {
 	return &Counter{start: time.Now(), latency: hdrhistogram.New(1, time.Hour.Microseconds(), 3)}
 }
 
-// ItemError is one failed item and why it failed.
+// ItemError is one failed item, or what else failed, and why.
 type ItemError struct {
 	Item  string `json:"item"`
 	Error string `json:"error"`
@@ -115,10 +115,18 @@ func (c *Counter) ItemFailed(item string, err error) {
 	}
 	c.items.Add(1)
 	c.itemsFailed.Add(1)
+	c.Failed(item, err)
+}
+
+// Failed keeps for the report why something failed that is no item.
+func (c *Counter) Failed(what string, err error) {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.errors) < maxErrors {
-		c.errors = append(c.errors, ItemError{Item: item, Error: err.Error()})
+		c.errors = append(c.errors, ItemError{Item: what, Error: err.Error()})
 	}
 }
 

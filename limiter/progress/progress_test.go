@@ -38,6 +38,7 @@ func TestTotals(t *testing.T) {
 		c.AddBytes(200)
 		c.ItemDone()
 		c.ItemFailed("x", errors.New("gone"))
+		c.Failed("no item", errors.New("dead"))
 		c.ItemSkipped()
 
 		got := c.Totals()
@@ -49,7 +50,7 @@ func TestTotals(t *testing.T) {
 		want := Totals{
 			Items: 2, ItemsFailed: 1, ItemsSkipped: 1, Bytes: 200,
 			Busy: 3200 * time.Millisecond, LimiterWait: 3 * time.Second, InFlightPeak: 2,
-			Errors: []ItemError{{"x", "gone"}},
+			Errors: []ItemError{{"x", "gone"}, {"no item", "dead"}},
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("totals (-want +got):\n%s", d)

@@ -31,6 +31,14 @@ type Jar struct {
 	sites map[string]map[id]*cookie // by registered domain
 	bytes int
 	born  uint64 // cookies ever stored
+	edits uint64 // how often what it holds was changed
+}
+
+// Edits returns a number that rises whenever what the jar holds is changed.
+func (j *Jar) Edits() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.edits
 }
 
 // id tells the cookies of a site apart.
@@ -49,6 +57,13 @@ type cookie struct {
 
 func (c *cookie) size() int {
 	return len(c.domain) + len(c.path) + len(c.name) + len(c.value) + overhead
+}
+
+// saysAs says whether two cookies differ in nothing.
+func (c *cookie) saysAs(other *cookie) bool {
+	same := *other
+	same.born, same.expires = c.born, c.expires
+	return *c == same && c.expires.Equal(other.expires)
 }
 
 func (c *cookie) expired(now time.Time) bool { return !c.expires.IsZero() && !c.expires.After(now) }
@@ -139,6 +154,9 @@ func (j *Jar) put(c *cookie, now time.Time) {
 	c.born = j.born
 	if old := j.sites[key][c.id]; old != nil {
 		c.born = old.born
+		if old.saysAs(c) {
+			return // many sites set the same cookie with each page
+		}
 	}
 	j.remove(key, c.id)
 	if j.sites == nil {
@@ -152,6 +170,7 @@ func (j *Jar) put(c *cookie, now time.Time) {
 	}
 	j.sites[key][c.id] = c
 	j.bytes += c.size()
+	j.edits++
 	for other, held := range j.sites {
 		if j.bytes <= maxJar {
 			break
@@ -184,6 +203,7 @@ func (j *Jar) makeRoom(key string, now time.Time) {
 func (j *Jar) remove(key string, i id) {
 	if c := j.sites[key][i]; c != nil {
 		j.bytes -= c.size()
+		j.edits++
 		delete(j.sites[key], i)
 	}
 }
