@@ -28,7 +28,7 @@ func FuzzScan(f *testing.F) {
 	var s scanner
 	f.Fuzz(func(t *testing.T, body []byte) {
 		body = bytes.ToValidUTF8(body, []byte("\ufffd"))
-		if excluded.Match(body) || len(body) > maxTitle/utf8.UTFMax {
+		if excluded.Match(body) || leavesEscaped.Match(body) || len(body) > maxTitle/utf8.UTFMax {
 			return
 		}
 		want, ok := parsedPage(body)
@@ -50,6 +50,10 @@ func FuzzScan(f *testing.F) {
 // In some elements a tree builder drops tags that the tokenizer sees, or reads foreign content, where other rules hold.
 // There the scanner's rule is the tokenizer's.
 var excluded = regexp.MustCompile(`(?i)<(svg|math|select|frame|frameset|plaintext)\b`)
+
+// In a script, behind <!--, the oracle takes a < without a name for the end of what <!-- began: it goes back to the script
+// data state, where the HTML Standard (section 13.2.5.20, script data escaped less-than sign state) stays escaped.
+var leavesEscaped = regexp.MustCompile(`(?is)<script\b.*<!--.*<([^/a-z]|$)`)
 
 // Tables put what is misplaced in them before themselves, and so may change which of several comes first.
 var titleOrBase = regexp.MustCompile(`(?i)<(title|base)\b`)
