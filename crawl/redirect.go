@@ -41,7 +41,7 @@ func (c *crawler) redirect(it *item, r *response, to URL) error {
 	}
 	if it.seed {
 		c.open(to.Host())
-		ch.hosts = []knownHost{{name: to.Host()}}
+		ch.hosts = []knownHost{c.knownAs(to.Host())}
 	}
 	if !c.allows(it, to) {
 		if it.check {
