@@ -157,3 +157,38 @@ func crawlLinked(t *testing.T, o Options, disk, blind bool) (res linkedResult) {
 	slices.Sort(res.Pages)
 	return res
 }
+
+// A link to a page that redirects out of scope is broken if nothing is there.
+func TestRedirectOutOfScopeToWhatIsGone(t *testing.T) {
+	pages := map[string]http.HandlerFunc{
+		"a.test/":     htmlPage(`<a href=/good>g</a><a href=/bad>b</a><a href=/far>f</a><a href=/private>p</a><a href=/not>n</a>`),
+		"a.test/good": redirect("http://b.test/good"), "b.test/good": htmlPage("good"),
+		"a.test/bad": redirect("http://b.test/bad"), "a.test/far": redirect("http://b.test/far"),
+		"b.test/far": redirect("http://c.test/far"), "a.test/private": redirect("http://10.0.0.1/"),
+		"a.test/not": redirect("http://b.test/excluded"),
+	}
+	inEachMode(t, func(t *testing.T, m limiter.Mode) {
+		for _, check := range []bool{true, false} {
+			w := newWorld(t, pages)
+			o := w.options(m, "http://a.test/")
+			o.CheckLinks, o.Exclude = check, []*regexp.Regexp{regexp.MustCompile("/excluded$")}
+			records, report, err := crawl(t, o)
+			if err != nil || len(records) != 6 {
+				t.Errorf("%d records: %v", len(records), err)
+			}
+			var want []BrokenLink
+			checked := int64(0)
+			if check {
+				const missing = "404 Not Found"
+				from := []string{"http://a.test/"}
+				want = []BrokenLink{{"http://a.test/bad", 404, missing, "b", from}, {"http://a.test/far", 404, missing, "f", from}}
+				checked = 3
+			}
+			got := report.BrokenLinks
+			got = slices.DeleteFunc(got, func(l BrokenLink) bool { return l.URL == "http://a.test/private" }) // has its own reason
+			if d := cmp.Diff(want, got); d != "" || report.LinksChecked != checked {
+				t.Errorf("check %v: %d were checked, broken links (-want +got):\n%s", check, report.LinksChecked, d)
+			}
+		}
+	})
+}
