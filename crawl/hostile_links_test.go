@@ -108,11 +108,7 @@ type linkedResult struct {
 }
 
 func crawlLinked(t *testing.T, o Options, disk, blind bool) (res linkedResult) {
-	dir, err := os.MkdirTemp(t.TempDir(), "")
-	if err != nil {
-		t.Error(err)
-		return res
-	}
+	dir := t.TempDir()
 	o.OutputFile, o.Graph = filepath.Join(dir, "pages"), filepath.Join(dir, "graph")
 	if disk {
 		o.State = filepath.Join(dir, "state")

@@ -31,8 +31,8 @@ func largeSite(t *rapid.T) map[string]http.HandlerFunc {
 	for i := range n {
 		to := "http://" + place(rapid.IntRange(0, n).Draw(t, "to"))
 		fill := strings.Repeat("x", rapid.SampledFrom([]int{0, 1 << 10, 20 << 10, 100 << 10}).Draw(t, "size"))
-		html := fmt.Sprintf(`<a href="%s">x</a><a href="http://%s">y</a><p>%s`, to, place(i+1), fill)
-		many := strings.Repeat(fmt.Sprintf(`<a href="%s">`, to), len(fill)/20) + html
+		html := fmt.Sprintf(`<a href=%s>x</a><a href=http://%s>y</a><p>%s`, to, place(i+1), fill)
+		many := strings.Repeat(fmt.Sprintf(`<a href=%s>`, to), len(fill)/20) + html
 		pages[place(i)] = rapid.SampledFrom([]http.HandlerFunc{
 			htmlPage(html), htmlPage(many), withHeader("Content-Encoding", "gzip", htmlPage(zipped(many))),
 			withHeader("Content-Type", "text/html; charset=utf-16le", htmlPage(many)),
