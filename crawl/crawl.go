@@ -52,7 +52,7 @@ type crawler struct {
 	robotsLifetime time.Duration
 
 	header, headerElsewhere http.Header     // for the seeds' hosts, for all others
-	seedHosts               map[string]bool // those that the user's secrets are for
+	seedHosts               map[string]bool // those that the user's secrets are for; true if they may go in the clear
 	trusted                 map[string]bool // hosts that may be private: those that the user named
 
 	mu          sync.Mutex      // taken with the frontier's held, so the frontier is not called under it
@@ -223,7 +223,7 @@ func (c *crawler) parseSeeds() (*seeds, error) {
 			continue
 		}
 		u = c.canonical(u)
-		c.known(knownHost{name: u.Host(), seed: true})
+		c.known(knownHost{name: u.Host(), seed: true, secure: u.Scheme() == "https" && !fallback})
 		c.seedOrigins[u.Origin()] = true
 		s.items = append(s.items, &item{url: u, first: u.String(), seed: true, fallback: fallback})
 	}
@@ -245,9 +245,16 @@ func (c *crawler) parseSeeds() (*seeds, error) {
 // known lets links lead to a host; to one that the user named, also if it is private and with the user's secrets.
 func (c *crawler) known(host knownHost) {
 	if host.seed {
-		c.seedHosts[host.name], c.trusted[host.name] = true, true
+		c.seedHosts[host.name] = c.seedHosts[host.name] || !host.secure
+		c.trusted[host.name] = true
 	}
 	c.open(host.name)
+}
+
+// knownAs returns a host that links may lead to, as a state is to keep it.
+func (c *crawler) knownAs(name string) knownHost {
+	inClear, seed := c.seedHosts[name]
+	return knownHost{name: name, seed: seed, secure: seed && !inClear}
 }
 
 // open brings a host into the scope.
@@ -265,7 +272,7 @@ func (c *crawler) plant(s *seeds) error {
 		ch.found = append(ch.found, c.found(seed))
 		if name := seed.url.Host(); !hosts[name] {
 			hosts[name] = true
-			ch.hosts = append(ch.hosts, knownHost{name: name, seed: true})
+			ch.hosts = append(ch.hosts, c.knownAs(name))
 		}
 	}
 	for text, why := range s.bad {

@@ -123,7 +123,8 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 // characters in another way than browsers do.
 func (c *crawler) request(ctx context.Context, u URL) *http.Request {
 	header := c.header
-	if !c.seedHosts[u.Host()] {
+	// Who may read what goes over http is not only the host: where the user asked for https alone, it gets no secrets.
+	if inClear, seed := c.seedHosts[u.Host()]; !seed || !inClear && u.Scheme() != "https" {
 		header = c.headerElsewhere
 	}
 	header = c.withCookies(u, header)

@@ -105,8 +105,9 @@ type foundPage struct {
 
 // knownHost is a host that links may lead to.
 type knownHost struct {
-	name string
-	seed bool // the user named it; else a redirect of a seed led there
+	name   string
+	seed   bool // the user named it; else a redirect of a seed led there
+	secure bool // the user named it with https only
 }
 
 // isPage says whether the item is a page, not something that crawling needs to know.

@@ -23,7 +23,7 @@ const (
 	keyRest  = 'r' // and the host: what is left to know of one without pages
 	keyVisit = 'v' // and what its keyQueue had: a page that is done, as a recrawl queues it
 	keyPace  = 'p' // and the host: what outlives the run of its pace
-	keyKnown = 'k' // and the host: links may lead there; 1 if it is a seed's
+	keyKnown = 'k' // and the host: links may lead there; what knownHost packs
 	keyBody  = 'b' // and half of a SHA-256: the URL of the first page with that body
 )
 
@@ -268,7 +268,7 @@ func (f *diskFrontier) recover(gap time.Duration) (*recovery, error) {
 	f.takenKept = int(firstUvarint(taken))
 	f.sitemapFiles.taken = f.takenKept
 	err = f.store.scan([]byte{keyKnown}, []byte{keyKnown + 1}, func(key, value []byte) (bool, error) {
-		old.hosts = append(old.hosts, knownHost{name: string(key[1:]), seed: value[0] == 1})
+		old.hosts = append(old.hosts, unpackKnown(string(key[1:]), value))
 		return true, nil
 	})
 	if err != nil {

@@ -99,11 +99,7 @@ func (f *diskFrontier) stage(b *pebble.Batch, changes []*change) (skipped, admit
 			f.staged = append(f.staged, stagedPage{item: c.moved()})
 		}
 		for _, host := range c.hosts {
-			known := []byte{0}
-			if host.seed {
-				known[0] = 1
-			}
-			if err := b.Set(hostKey(keyKnown, host.name), known, nil); err != nil {
+			if err := b.Set(hostKey(keyKnown, host.name), host.pack(), nil); err != nil {
 				return 0, 0, err
 			}
 		}

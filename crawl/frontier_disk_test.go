@@ -78,7 +78,7 @@ func TestFrontierRemembers(t *testing.T) {
 		first, err := f.next(t.Context())
 		must(err)
 		f.started(first)
-		must(f.commit([]*change{{hosts: []knownHost{{"a", true}, {"z", false}}}}, []byte("marks")))
+		must(f.commit([]*change{{hosts: []knownHost{{"a", true, false}, {"b", true, true}, {"z", false, false}}}}, []byte("marks")))
 		third, err := f.next(t.Context())
 		must(err)
 		f.started(third)
@@ -92,7 +92,7 @@ func TestFrontierRemembers(t *testing.T) {
 		start := time.Now()
 		f = newRig(t, 1, 0)
 		old := f.open(t, files, time.Second, 4, nil)
-		want := recovery{hosts: []knownHost{{"a", true}, {"z", false}}, marks: []byte("marks"), pages: 3, found: true}
+		want := recovery{hosts: []knownHost{{"a", true, false}, {"b", true, true}, {"z", false, false}}, marks: []byte("marks"), pages: 3, found: true}
 		if d := cmp.Diff(want, *old, cmp.AllowUnexported(recovery{}, knownHost{})); d != "" {
 			t.Error(d)
 		}

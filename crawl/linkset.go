@@ -10,8 +10,10 @@ type linkSet struct {
 type linkSlot struct {
 	hash uint64
 	page uint32
-	done bool // what it leads to is to be fetched
+	item int32 // 0 for none, itemDone, or the number, from 1, of the item that only checks what it leads to
 }
+
+const itemDone = -1 // what a link leads to is to be fetched, or known
 
 // reset empties the set for a page with at most so many links.
 func (s *linkSet) reset(links int) {

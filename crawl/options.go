@@ -72,7 +72,8 @@ type Options struct {
 	// UserAgent is sent with each request; its part before the first slash is the product token that robots.txt is
 	// matched with. Empty means "pace".
 	UserAgent string
-	// Header is sent with each request, but Authorization and Cookie only to the seeds' hosts.
+	// Header is sent with each request, but Authorization, Proxy-Authorization, Cookie and Host only to the seeds' hosts,
+	// and over http only to those that a seed does not name with https alone.
 	Header http.Header
 	// CookieJar is a file of cookies in Netscape's format, as curl has it: read if it exists, and replaced at the end of
 	// the run; with a State also during it, about once a second while cookies change, so that a run after a crash has them.

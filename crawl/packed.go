@@ -135,6 +135,28 @@ func unpackItem(b []byte) (*item, error) {
 	return it, nil
 }
 
+// What a packed host is.
+const (
+	knownSeed byte = 1 << iota
+	knownSecure
+)
+
+// pack packs what is known of a host but for its name.
+func (h knownHost) pack() []byte {
+	var flags byte
+	if h.seed {
+		flags |= knownSeed
+	}
+	if h.secure {
+		flags |= knownSecure
+	}
+	return []byte{flags}
+}
+
+func unpackKnown(name string, b []byte) knownHost {
+	return knownHost{name: name, seed: b[0]&knownSeed != 0, secure: b[0]&knownSecure != 0}
+}
+
 // reader takes packed values off b. After one that is not there all are zero.
 type reader struct {
 	b      []byte

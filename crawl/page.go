@@ -194,13 +194,8 @@ func (c *crawler) scanPage(reader *pageReader, p *closing) ([]item, error) {
 			if l.isNew {
 				rec.Links = append(rec.Links, text[l.start:l.end])
 			}
-			if l.slot == nil || l.slot.done {
-				continue
-			}
-			if l.slot.done = l.noted; !l.noted {
-				skip := noFollow || !c.o.IgnoreNoFollow && links[i].NoFollow
-				children, l.slot.done = rules.appendChild(children, p.item, l.own(text), links[i].Kind, skip)
-			}
+			skip := noFollow || !c.o.IgnoreNoFollow && links[i].NoFollow
+			children = rules.appendLink(children, p.item, l, text, links[i].Kind, skip)
 		}
 	}
 	if left := len(reader.links.links); left > 0 {

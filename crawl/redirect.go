@@ -41,7 +41,7 @@ func (c *crawler) redirect(it *item, r *response, to URL) error {
 	}
 	if it.seed {
 		c.open(to.Host())
-		ch.hosts = []knownHost{{name: to.Host()}}
+		ch.hosts = []knownHost{c.knownAs(to.Host())}
 	}
 	if !c.allows(it, to) {
 		if it.check {
@@ -54,6 +54,7 @@ func (c *crawler) redirect(it *item, r *response, to URL) error {
 				return c.end(p, ch, err)
 			}
 		}
+		ch.found = c.checkInstead(it, to)
 		return c.finish(p, ch)
 	}
 	if p.record != nil {
@@ -67,6 +68,17 @@ func (c *crawler) redirect(it *item, r *response, to URL) error {
 	}
 	c.count(p)
 	return nil
+}
+
+// checkInstead returns a check of where a page redirects to, if links are checked: a link to the page is broken if what it
+// leads to is not there, on whatever host that would be.
+func (c *crawler) checkInstead(it *item, to URL) []foundPage {
+	if !c.o.CheckLinks || !c.mayAsk(to) || anyMatches(c.o.Exclude, to.String()) {
+		return nil
+	}
+	return []foundPage{c.found(&item{
+		url: to, first: to.String(), referrer: it.url.String(), depth: it.depth, redirects: it.redirects + 1, check: true,
+	})}
 }
 
 // mayFallBack says whether http may be tried where https failed. Not where the server is there but cannot prove who it

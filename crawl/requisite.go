@@ -31,6 +31,35 @@ func (h *hostRules) appendChild(
 	}), true
 }
 
+// appendLink is appendChild for a link whose URL the page may have more than once, and which the frontier may know. Where
+// the first only asked for a check and a later one is of what the page needs, the item becomes that of the later one.
+func (h *hostRules) appendLink(
+	children []item, parent *item, l *pageLink, text string, kind LinkKind, noFollow bool,
+) []item {
+	slot := l.slot
+	switch {
+	case slot == nil, slot.item == itemDone, slot.item > 0 && !kind.Requisite():
+		return children
+	case l.noted:
+		slot.item = itemDone
+		return children
+	}
+	more, ok := h.appendChild(children, parent, l.own(text), kind, noFollow)
+	last := len(more) - 1
+	switch {
+	case !ok:
+		return children
+	case more[last].check:
+		slot.item = int32(len(more))
+		return more
+	case slot.item > 0:
+		more[slot.item-1] = more[last]
+		more = more[:last]
+	}
+	slot.item = itemDone
+	return more
+}
+
 // leadsOn says whether the links of a page are followed: not those of the last depth, and not those of a document that
 // only a page's need for it brought here.
 func (c *crawler) leadsOn(it *item) bool {

@@ -157,7 +157,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 		valueFlag(request, "user-agent",
 			"call itself `NAME`; robots.txt is matched with the part before / (default pace/VERSION)",
 			into(&f.userAgent, textKind, "")),
-		valueFlag(request, "header", "send `LINE` with each request, for example 'Accept-Language: en'; may be repeated",
+		valueFlag(request, "header", "send `LINE` with each request, for example 'Accept-Language: en'; may be repeated; "+
+			"Authorization, Cookie and Host only to the given hosts, and not over http where https was given",
 			each(&f.header, headerKind)),
 		valueFlag(request, "cookie-jar", "take and send cookies; read them from `FILE` and write them back, as curl has them; "+
 			"with --state while the crawl runs too",
