@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync/atomic"
 )
 
 // chunk is a range of bytes to copy with one operation.
@@ -36,23 +37,44 @@ func (c *cutter) count() int64 {
 	return n
 }
 
-// chunkJob copies one chunk; the one that is done last completes the file.
-func (f *file) chunkJob(ctx context.Context, c chunk) error {
-	if f.failure.Load() == nil {
-		if err := f.copyChunk(ctx, c); err != nil {
+// portions are the chunks of one file that many workers share.
+type portions struct {
+	cut     cutter       // guarded by the engine
+	left    atomic.Int64 // chunks not done
+	failure atomic.Pointer[error]
+}
+
+func (p *portions) chunks() *cutter { return &p.cut }
+
+// do copies one of them unless another has failed. It returns true after the last one, and then the first failure.
+func (p *portions) do(ctx context.Context, copyIt func() error) (last bool, err error) {
+	if p.failure.Load() == nil {
+		if err := copyIt(); err != nil {
 			if ctx.Err() != nil {
-				return cancelled(ctx)
+				return false, cancelled(ctx)
 			}
-			f.failure.CompareAndSwap(nil, &err)
+			p.failure.CompareAndSwap(nil, &err)
 		}
 	}
-	if f.left.Add(-1) > 0 {
-		return nil
+	if p.left.Add(-1) > 0 {
+		return false, nil
 	}
-	if err := f.failure.Load(); err != nil {
-		return f.end(ctx, *err)
+	if err := p.failure.Load(); err != nil {
+		return true, *err
 	}
-	return f.end(ctx, f.complete(ctx))
+	return true, nil
+}
+
+// chunkJob copies one chunk; the one that is done last completes the file.
+func (f *file) chunkJob(ctx context.Context, c chunk) error {
+	last, err := f.do(ctx, func() error { return f.copyChunk(ctx, c) })
+	if !last {
+		return err
+	}
+	if err == nil {
+		err = f.complete(ctx)
+	}
+	return f.end(ctx, err)
 }
 
 // copyChunk does not know its mode.
@@ -132,11 +154,11 @@ func (r *run) wait(ctx context.Context, n int64) error {
 	return r.Rate.Wait(ctx, n)
 }
 
-func (f *file) writePart(ctx context.Context, p []byte, off int64) error {
+func (f *incoming) writePart(ctx context.Context, p []byte, off int64) error {
 	return f.writeTo(ctx, f.out, p, off)
 }
 
-func (f *file) writeTo(ctx context.Context, out *os.File, p []byte, off int64) error {
+func (f *incoming) writeTo(ctx context.Context, out *os.File, p []byte, off int64) error {
 	write := writeFull
 	if f.Sparse == SparseAlways {
 		write = writeSparse
@@ -147,7 +169,7 @@ func (f *file) writeTo(ctx context.Context, out *os.File, p []byte, off int64) e
 	return nil
 }
 
-func (f *file) writeError(err error) error {
+func (f *incoming) writeError(err error) error {
 	switch err = f.to.dir.noInode(f.to.shown, err); {
 	case outOfSpace(err):
 		return &SpaceError{Dest: f.to.shown, Need: f.meta.size, Free: -1}

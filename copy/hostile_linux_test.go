@@ -143,7 +143,7 @@ func TestHostileCancelRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = in.Close() }()
-	f := &file{run: newRun(Options{}), in: in, part: p, extents: []extent{{0, 2 * roomSlice}}}
+	f := &file{incoming: incoming{run: newRun(Options{}), part: p, extents: []extent{{0, 2 * roomSlice}}}, in: in}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := f.makeRoom(ctx, 0); !errors.Is(err, context.Canceled) {

@@ -214,7 +214,9 @@ func (r *run) copyItem(ctx context.Context, it item) error {
 		r.tell(it.src, it.dst)
 		return nil
 	}
-	f := &file{run: r, from: place{shown: it.src}, meta: metaOfInfo(it.info), inPlace: t.inPlace}
+	f := &file{
+		incoming: incoming{run: r, meta: metaOfInfo(it.info)}, from: place{shown: it.src}, inPlace: t.inPlace,
+	}
 	if f.to = (place{shown: t.path}); t.inPlace == 0 {
 		if f.to, err = openParent(t.path); err != nil {
 			return r.failed(ctx, it.src, fmt.Errorf("cannot create %s: %w", t.path, because(err)), false)
