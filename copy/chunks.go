@@ -15,13 +15,23 @@ type cutter struct {
 	extents []extent
 	size    int64
 	off     int64
+
+	// With a share, a chunk is at most that part of what is left, but not less than least: where each may take long, those
+	// who share them then end at about the same time, though there are few.
+	share, least int64
+	left         int64 // bytes
 }
 
 // next returns the next chunk, and whether it is the last one. There must be one.
 func (c *cutter) next() (chunk, bool) {
 	e := c.extents[0]
 	c.off = max(c.off, e.off)
-	k := chunk{c.off, min(c.size, e.end-c.off)}
+	size := c.size
+	if c.share > 0 {
+		size = min(size, max(c.left/c.share, c.least))
+	}
+	k := chunk{c.off, min(size, e.end-c.off)}
+	c.left -= k.n
 	if c.off += k.n; c.off == e.end {
 		c.extents = c.extents[1:]
 	}
@@ -31,6 +41,13 @@ func (c *cutter) next() (chunk, bool) {
 // count returns how many chunks are left.
 func (c *cutter) count() int64 {
 	n := int64(0)
+	if all := *c; c.share > 0 {
+		for len(all.extents) > 0 {
+			all.next()
+			n++
+		}
+		return n
+	}
 	for _, e := range c.extents {
 		n += (e.end-max(c.off, e.off)-1)/c.size + 1
 	}

@@ -205,6 +205,9 @@ func (f *file) settle(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := f.expect(ctx, f.from.shown); err != nil {
+		return err
+	}
 	if err := f.keep(f.out, f.in, f.from.shown, f.meta); err != nil {
 		return err
 	}

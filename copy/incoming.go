@@ -24,7 +24,8 @@ type incoming struct {
 	noted   atomic.Bool // there is something in the journal
 
 	unsynced notes
-	extents  []extent // that hold data, and were not copied by an earlier run
+	extents  []extent      // that hold data, and were not copied by an earlier run
+	had      []hashedRange // that an earlier run has copied
 }
 
 // extent is a range of bytes that holds data; what lies between extents reads as zeros.

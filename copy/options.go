@@ -3,6 +3,7 @@
 package copy
 
 import (
+	"io"
 	"log/slog"
 
 	"pace/limiter"
@@ -15,6 +16,8 @@ type Options struct {
 	Sources []string
 	// Dest is the path to copy to: a file, or a folder that receives each source under its own name.
 	Dest string
+	// Output, if not nil, receives the bytes of the one source in order, and Dest does not count.
+	Output io.Writer
 	// NoTargetDir takes Dest as the file itself even where it is a folder, as cp -T.
 	NoTargetDir bool
 	// TargetDir requires that Dest is a folder, as cp -t.
@@ -61,6 +64,9 @@ type Options struct {
 	Verify bool
 	// Hash is what Verify compares by.
 	Hash Hash
+	// Expect, if not nil, is the digest that the one source must have: no other bytes get a name. What went to Output is
+	// there already, and the item fails.
+	Expect *Digest
 	// Direct moves the data of large files past the page cache, where the file systems can (O_DIRECT of open(2)).
 	Direct bool
 	// Fsync brings all to the device before it has its name, and the name before the run ends.

@@ -31,6 +31,11 @@ func plan(o *Options) ([]item, error) {
 	if err := check(o); err != nil {
 		return nil, err
 	}
+	if o.Output != nil {
+		it := item{src: o.Sources[0], dst: outputName}
+		it.info, it.err = look(it.src, false)
+		return []item{it}, nil
+	}
 	into, err := intoDir(o)
 	if err != nil {
 		return nil, err
@@ -94,6 +99,8 @@ func check(o *Options) error {
 	switch {
 	case len(o.Sources) == 0:
 		return usagef("no source is given")
+	case o.Output != nil:
+		return checkOutput(o)
 	case o.Dest == "":
 		return usagef("no destination is given")
 	case o.TargetDir && o.NoTargetDir:
@@ -104,6 +111,8 @@ func check(o *Options) error {
 		return usagef("chunk size %d is below zero", o.ChunkSize)
 	case o.Workers < 0:
 		return usagef("%d workers are below zero", o.Workers)
+	case o.Expect != nil && (len(o.Sources) > 1 || o.Recursive):
+		return usagef("a digest to expect is that of one file")
 	}
 	return nil
 }

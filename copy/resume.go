@@ -40,6 +40,7 @@ func (f *incoming) resume(ctx context.Context, src identity) error {
 		return f.emptyPart()
 	}
 	f.noted.Store(true)
+	f.had = state.done
 	had := f.dataSize()
 	f.extents = missing(f.extents, state.done)
 	f.Progress.Grow(0, f.dataSize()-had)

@@ -43,6 +43,7 @@ type run struct {
 	openRing func(workers int, size int64) (driver, error)
 	wrap     func(driver) driver
 	ranges   rangeCopier
+	sized    func()
 
 	syncEvery int64
 
@@ -80,6 +81,7 @@ func newRun(o Options) *run {
 	r.links.init()
 	r.live.all = map[abandoner]bool{}
 	r.engine = newEngine(r.nextJob)
+	r.sized = r.size
 	return r
 }
 
@@ -90,13 +92,17 @@ func (r *run) run(ctx context.Context) (Report, error) {
 		r.merges = mergesAny(&r.Options, r.items)
 		report.Backend, err = r.drive(ctx)
 	}
+	return r.withTotals(report), err
+}
+
+func (r *run) withTotals(report Report) Report {
 	report.CPUs = report.Workers
 	if report.Backend == backendRing {
 		report.CPUs = 1
 	}
 	report.Totals = r.Progress.Totals()
 	report.Warnings = r.warnings.Load()
-	return report, err
+	return report
 }
 
 // drive copies all items, and returns which backend did it.
@@ -106,7 +112,7 @@ func (r *run) drive(ctx context.Context) (backend string, err error) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}
-	r.size()
+	r.sized()
 	r.driver, backend = r.openDriver()
 	r.driver = r.wrap(r.driver)
 	defer func() {
@@ -199,6 +205,9 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 
 // copyItem is the job that begins a source of its own that is no tree. Its error is one that ends the run.
 func (r *run) copyItem(ctx context.Context, it item) error {
+	if r.Output != nil {
+		return r.copyOut(ctx, it)
+	}
 	t, err := r.target(it)
 	if err != nil {
 		return r.failed(ctx, it.src, err, false)

@@ -41,6 +41,7 @@ type copyFlags struct {
 
 	verify, fsync, direct bool
 	hash                  *filecopy.Hash
+	expect                *filecopy.Digest
 	sparse                filecopy.Sparse
 	iops                  float64
 	chunkSize             int64
@@ -78,6 +79,8 @@ func copyCommand(std streams) *cli.Command {
 			into(&f.sparse, sparseKind, "auto")),
 		switchFlag(groupHow, "verify", "read each file back from its device and compare before it has its name", &f.verify),
 		valueFlag(groupHow, "hash", "verify by `HASH`: xxh3, blake3 or sha256", into(&f.hash, hashKind, "xxh3")),
+		valueFlag(groupHow, "expect-hash", "fail, without a file, unless it has this `DIGEST`, for example sha256:5feceb66…",
+			into(&f.expect, digestKind, "")),
 		switchFlag(groupHow, "direct", "move the data of large files past the page cache", &f.direct),
 		switchFlag(groupHow, "fsync", "bring everything to the device before it has its name", &f.fsync),
 		switchFlag(groupHow, "no-resume", "begin anew where an earlier run was stopped, and leave nothing to resume",
@@ -155,6 +158,15 @@ var (
 		[]filecopy.Sparse{filecopy.SparseAuto, filecopy.SparseAlways, filecopy.SparseNever})
 )
 
+// digestKind is the name of a hash and a digest.
+var digestKind = kind[*filecopy.Digest]{
+	usage: "use for example sha256:5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+	parse: func(s string) (*filecopy.Digest, error) {
+		d := &filecopy.Digest{}
+		return d, d.Set(s)
+	},
+}
+
 // chunkKind is a size that is not zero.
 var chunkKind = kind[int64]{usage: sizeKind.usage, parse: func(s string) (int64, error) {
 	n, err := parseSize(s)
@@ -171,7 +183,7 @@ func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 		Reflink: f.reflink, NoClobber: f.noClobber || f.skipExisting, Recursive: f.recursive, Archive: f.archive,
 		OneFileSystem: f.oneFS, NoResume: f.noResume, FailFast: f.failFast,
 		Update: f.update, Checksum: f.checksum, Delete: f.delete, MaxDelete: int64(f.maxDelete), DryRun: f.dryRun,
-		Verify: f.verify, Hash: *f.hash, Fsync: f.fsync, Direct: f.direct, Sparse: f.sparse,
+		Verify: f.verify, Hash: *f.hash, Expect: f.expect, Fsync: f.fsync, Direct: f.direct, Sparse: f.sparse,
 	}
 	switch {
 	case o.TargetDir && o.NoTargetDir:
@@ -187,6 +199,13 @@ func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 	case !o.TargetDir:
 		last := len(operands) - 1
 		o.Sources, o.Dest = operands[:last], operands[last]
+	}
+	if o.Dest == "-" {
+		if f.report == "-" || f.verbose {
+			return o, usagef("copy", "the file and %s cannot both go to stdout; ./- is a file of that name",
+				map[bool]string{true: "the report", false: "the names of -v"}[f.report == "-"])
+		}
+		o.Output = f.std.stdout
 	}
 	if o.NoTargetDir && len(o.Sources) > 1 {
 		return o, usagef("copy", "-T takes one source, not %d; see pace copy --help", len(o.Sources))
