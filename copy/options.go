@@ -12,7 +12,7 @@ import (
 
 // Options says what to copy and how. The zero value of each field is its default.
 type Options struct {
-	// Sources are the paths to copy from.
+	// Sources are the paths to copy from, or URLs: see [IsURL].
 	Sources []string
 	// Dest is the path to copy to: a file, or a folder that receives each source under its own name.
 	Dest string
@@ -38,6 +38,9 @@ type Options struct {
 	ChunkSize int64
 	// Rate limits all workers together, in bytes a second; nil is unlimited.
 	Rate *limiter.Rate
+
+	// Network says how sources are read that are URLs.
+	Network Network
 
 	// Reflink says whether the file system may share the data instead of copying it.
 	Reflink Reflink
@@ -94,7 +97,7 @@ type Options struct {
 
 // Report is what a run of [Run] did.
 type Report struct {
-	// Backend is what drove the I/O: pread, pread-threads, io_uring or pread-pool.
+	// Backend is what drove the I/O: pread, pread-threads, io_uring or pread-pool; blocking or poller with a network.
 	Backend string
 	// Workers is how many chunks could be in flight.
 	Workers int

@@ -21,7 +21,7 @@ func checkOutput(o *Options) error {
 	case o.Reflink == ReflinkAlways:
 		return usagef("the output cannot share data")
 	}
-	return nil
+	return checkRemote(o)
 }
 
 // copyOut is the job that writes a file of this machine to the output.

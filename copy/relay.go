@@ -17,6 +17,7 @@ type relay struct {
 	src, dst string // for messages
 	from     source
 	to       sink
+	far      bool // each chunk costs a round trip
 
 	what found
 	need need
@@ -39,6 +40,8 @@ func (y *relay) cutterOf(missing []extent) cutter {
 	c := cutter{extents: missing, size: y.chunk}
 	if y.need.chunk > 0 {
 		c.size = y.need.chunk
+	} else if y.far {
+		y.askInShares(&c)
 	}
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"pace/limiter"
 	"pace/limiter/progress"
@@ -46,6 +47,12 @@ type run struct {
 	sized    func()
 
 	syncEvery int64
+
+	web         *web          // if a source is a URL
+	speedWindow time.Duration // of [exchange.Options]
+	unopened    atomic.Int64  // sources that are URLs
+	umask       fs.FileMode   // if a source is a URL: nobody else asks what a new file's mode is
+	claiming    sync.Mutex    // held while a destination is claimed
 
 	noRanges sync.Map // devices between which the kernel copies nothing
 }
@@ -89,6 +96,9 @@ func (r *run) run(ctx context.Context) (Report, error) {
 	report := Report{Backend: backendOf(r.Mode), Workers: r.workers()}
 	var err error
 	if r.items, err = plan(&r.Options); err == nil {
+		if r.anyRemote() {
+			r.umask = umask() // no worker makes files yet
+		}
 		r.merges = mergesAny(&r.Options, r.items)
 		report.Backend, err = r.drive(ctx)
 	}
@@ -113,6 +123,10 @@ func (r *run) drive(ctx context.Context) (backend string, err error) {
 		defer runtime.UnlockOSThread()
 	}
 	r.sized()
+	if r.anyRemote() {
+		r.web = r.openWeb()
+		defer r.web.client.Close()
+	}
 	r.driver, backend = r.openDriver()
 	r.driver = r.wrap(r.driver)
 	defer func() {
@@ -120,6 +134,9 @@ func (r *run) drive(ctx context.Context) (backend string, err error) {
 			err = e
 		}
 	}()
+	if r.web != nil {
+		backend = r.web.client.Backend()
+	}
 	defer r.live.abandon()
 	err = limiter.Each(ctx, r.Mode, r.width, r.engine.next, func(ctx context.Context, j job) error { return j(ctx) })
 	switch {
@@ -143,6 +160,10 @@ func (r *run) size() {
 		size := it.size()
 		r.Progress.Grow(1, size)
 		largest = max(largest, size)
+	}
+	if r.anyRemote() {
+		r.sizeForNetwork(largest)
+		return
 	}
 	if trees {
 		r.chunk, r.width = r.chunkSize(), r.workers()
@@ -172,7 +193,9 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 			r.walk = nil
 		}
 		if r.at == len(r.items) {
-			r.Progress.SetTotalKnown()
+			if r.web == nil {
+				r.Progress.SetTotalKnown()
+			}
 			return nil, io.EOF
 		}
 		if r.merges && r.engine.busy() {
@@ -180,6 +203,9 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 		}
 		it := r.items[r.at]
 		r.at++
+		if it.remote() {
+			return func(ctx context.Context) error { return r.copyRemote(ctx, it) }, nil
+		}
 		if skip, err := r.claim(it); skip || err != nil {
 			if err := r.unclaimed(ctx, it, err); err != nil {
 				return nil, err

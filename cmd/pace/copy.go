@@ -47,6 +47,7 @@ type copyFlags struct {
 	chunkSize             int64
 	rate                  float64
 	reflink               filecopy.Reflink
+	networkFlags
 }
 
 func copyCommand(std streams) *cli.Command {
@@ -63,7 +64,7 @@ func copyCommand(std streams) *cli.Command {
 		switchFlag(where, "verbose", "name each file on stdout when it is copied", &f.verbose, "v"),
 	}
 	flags = append(flags, f.whichFlags()...)
-	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8)")...)
+	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8, from URLs: 16)")...)
 	flags = append(flags,
 		valueFlag(groupHow, "chunk-size", "copy `SIZE` with one operation, for example 256KiB",
 			into(&f.chunkSize, chunkKind, "")),
@@ -87,6 +88,7 @@ func copyCommand(std streams) *cli.Command {
 			&f.noResume),
 		switchFlag(groupHow, "fail-fast", "stop at the first item that fails", &f.failFast),
 	)
+	flags = append(flags, f.networkFlags.flags()...)
 	flags = append(flags, f.showFlags()...)
 	return &cli.Command{
 		Name:      "copy",
@@ -114,6 +116,9 @@ Examples:
 		Action: func(c *cli.Context) error {
 			if f.workers == 0 {
 				f.workers = filecopy.DefaultWorkers(f.mode)
+				if f.mode != limiter.Sequential && slices.ContainsFunc(c.Args().Slice(), filecopy.IsURL) {
+					f.workers = filecopy.NetworkWorkers
+				}
 			}
 			o, err := f.options(c.Args().Slice())
 			if err != nil {
@@ -213,6 +218,7 @@ func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 	if o.Dest == "" || slices.Contains(o.Sources, "") {
 		return o, usagef("copy", "an empty name is no file; see pace copy --help")
 	}
+	o.Network = f.network()
 	o.Rate, o.IOPS = limiter.NewRate(f.rate), limiter.NewRate(f.iops)
 	var err error
 	if o.Filter, err = f.filter("copy"); err != nil {
