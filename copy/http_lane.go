@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"sync"
 	"time"
-
-	"pace/limiter/exchange"
 )
 
 // lane is the way to one server, which may be asked to be taken less often and by fewer at a time.
@@ -101,7 +99,9 @@ func (l *lane) change() {
 // returns for how long all are to wait now, and false when waiting has not helped so often that it will not.
 //
 // Fewer at a time may be all that the server wants: as long as others are under way, this one waits for its turn.
-func (l *lane) refused(asked time.Duration, retries int) (wait time.Duration, again bool) {
+func (l *lane) refused(
+	asked time.Duration, retries int, backoff func(int) time.Duration,
+) (wait time.Duration, again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	alone := l.active == 1
@@ -111,7 +111,7 @@ func (l *lane) refused(asked time.Duration, retries int) (wait time.Duration, ag
 			return 0, false
 		}
 		if asked <= 0 {
-			wait = exchange.Backoff(l.strikes)
+			wait = backoff(l.strikes)
 		}
 	}
 	if until := time.Now().Add(wait); wait > 0 && until.After(l.until) {

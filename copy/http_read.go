@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 )
 
 func (s *httpSource) read(ctx context.Context, c chunk) io.ReadCloser {
@@ -28,6 +29,8 @@ type httpReader struct {
 	tries int     // that brought little
 	err   error   // that the present try has failed with
 	done  bool    // all was read
+
+	passed bool // the gate
 }
 
 // worthATry is how much a try must bring to be worth another one without end, in bytes.
@@ -139,10 +142,11 @@ func (h *httpReader) reason(err error) error {
 
 // begin asks for what is left. Without an error and without an answer, it is to be called again.
 func (h *httpReader) begin() error {
-	if h.end >= 0 {
+	if h.end >= 0 && !h.passed {
 		if err := h.gate.pass(h.ctx); err != nil {
 			return err
 		}
+		h.passed = true
 	}
 	h.mu.Lock()
 	a, at, way := ask{method: http.MethodGet}, h.at, h.way
@@ -167,17 +171,20 @@ func (h *httpReader) begin() error {
 		h.err = err
 		return nil
 	}
-	if err := h.take(got, a); err != nil {
+	if err := h.take(got, a, at); err != nil || h.got == nil {
 		return err
 	}
-	if h.got != nil && h.end >= 0 {
-		h.gate.unlock() // not before it is known how to ask
+	if got.at != at {
+		h.mu.Lock()
+		h.at = got.at
+		h.mu.Unlock()
 	}
+	h.gate.unlock() // not before it is known how to ask
 	return nil
 }
 
 // take looks at an answer, and ends it if it is not one to read.
-func (h *httpReader) take(got *answer, a ask) error {
+func (h *httpReader) take(got *answer, a ask, asked *url.URL) error {
 	var err error
 	switch code := got.StatusCode; {
 	case busy(code):
@@ -199,8 +206,8 @@ func (h *httpReader) take(got *answer, a ask) error {
 	case broken(code):
 		h.err = h.status(got)
 	default:
-		h.err = h.moved(got)
-		if h.err == nil {
+		if h.err = h.status(got); !h.moved(asked, got.at) {
+			h.err = nil
 			err = h.cannot(h.status(got))
 		}
 	}
@@ -210,15 +217,15 @@ func (h *httpReader) take(got *answer, a ask) error {
 	return err
 }
 
-// moved is for a redirect's target that is there no more: such as are signed expire. It is asked for again.
-func (h *httpReader) moved(got *answer) error {
+// moved says whether what was asked for is a redirect's target, which may be there no more: such as are signed expire.
+// Then the next one is asked for.
+func (h *httpReader) moved(asked, at *url.URL) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.at == h.url {
-		return nil
+	if h.at == asked {
+		h.at = h.url
 	}
-	h.at = h.url
-	return h.status(got)
+	return at != h.url
 }
 
 // takeRange takes a part of the file if it is the one that was asked for, of the version that is known.

@@ -136,7 +136,11 @@ func (s *httpSource) headerFor(to *url.URL) http.Header {
 			h[name] = values
 		}
 	}
-	if user := to.User; user != nil && h.Get("Authorization") == "" {
+	user := to.User
+	if user == nil && own {
+		user = s.url.User
+	}
+	if user != nil && h.Get("Authorization") == "" {
 		password, _ := user.Password()
 		auth := &http.Request{Header: http.Header{}}
 		auth.SetBasicAuth(user.Username(), password)
@@ -170,7 +174,7 @@ func broken(code int) bool {
 // waitFor waits as a busy server asks, with its answer, which it ends. again is false when there is no hope left.
 func (s *httpSource) waitFor(got *answer) (again bool) {
 	asked := exchange.RetryAfter(got.Header, time.Now())
-	wait, again := got.lane.refused(asked, s.web.retries)
+	wait, again := got.lane.refused(asked, s.web.retries, s.backoff)
 	if wait > s.patience() {
 		s.Log.Warn("the server asks to wait", "item", s.shown, "seconds", int64(wait.Seconds()))
 	}
@@ -191,7 +195,7 @@ func (s *httpSource) retryLater(ctx context.Context, n int, err error) error {
 	}
 	w := s.Progress.BeginWait()
 	defer w.End()
-	if !pause(ctx, exchange.Backoff(n)) {
+	if !pause(ctx, s.backoff(n)) {
 		return context.Cause(ctx)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pace/limiter"
+	"pace/limiter/exchange"
 	"pace/limiter/progress"
 )
 
@@ -50,6 +51,7 @@ type run struct {
 
 	web         *web          // if a source is a URL
 	speedWindow time.Duration // of [exchange.Options]
+	backoff     func(n int) time.Duration
 	unopened    atomic.Int64  // sources that are URLs
 	umask       fs.FileMode   // if a source is a URL: nobody else asks what a new file's mode is
 	claiming    sync.Mutex    // held while a destination is claimed
@@ -88,7 +90,7 @@ func newRun(o Options) *run {
 	r.links.init()
 	r.live.all = map[abandoner]bool{}
 	r.engine = newEngine(r.nextJob)
-	r.sized = r.size
+	r.sized, r.backoff = r.size, exchange.Backoff
 	return r
 }
 

@@ -1,0 +1,444 @@
+package copy
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pace/limiter"
+)
+
+// A file that is another one in the middle of its download is never mixed: it is one of the two, or an error.
+func TestHTTPChangesOnTheWay(t *testing.T) {
+	before, after := random(400_000), random(400_001)[:400_000]
+	longer := random(500_000)
+	for name, v := range map[string]struct {
+		etag, etag2 string
+		at, at2     time.Time
+		next        []byte
+	}{
+		"ETag":                     {`"v1"`, `"v2"`, longAgo, longAgo, after},
+		"date":                     {"", "", longAgo, longAgo.Add(time.Second), after},
+		"ETag, without dates":      {`"v1"`, `"v2"`, time.Time{}, time.Time{}, after},
+		"length only":              {"", "", time.Time{}, time.Time{}, longer},
+		"nothing":                  {"", "", time.Time{}, time.Time{}, after},
+		"weak ETag":                {`W/"v1"`, `W/"v2"`, time.Time{}, time.Time{}, after},
+		"length, and a date":       {"", "", longAgo, longAgo, longer},
+		"ETag that goes away":      {`"v1"`, "", time.Time{}, time.Time{}, after},
+		"ETag that becomes a date": {`"v1"`, "", time.Time{}, longAgo, after},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inModes(t, func(t *testing.T, m limiter.Mode) {
+				for _, when := range []int64{2, 3, 4, 6} {
+					o := newOrigin(t, before)
+					o.etag, o.modified = v.etag, v.at
+					var n atomic.Int64
+					o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+						if n.Add(1) == when {
+							o.set(func() { o.data, o.etag, o.modified = v.next, v.etag2, v.at2 })
+						}
+						o.mu.Lock()
+						data, etag, modified := o.data, o.etag, o.modified
+						o.mu.Unlock()
+						serve(w, r, data, etag, modified)
+						return true
+					}
+					_, to := dirs(t)
+					report, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
+					got, readErr := os.ReadFile(filepath.Join(to, "f"))
+					switch {
+					case errors.Is(readErr, fs.ErrNotExist) && (err != nil || report.ItemsFailed == 1):
+					case readErr != nil || err != nil || report.ItemsFailed > 0:
+						t.Fatalf("%v, %v, %+v", readErr, err, report)
+					case !bytes.Equal(got, before) && !bytes.Equal(got, v.next):
+						t.Fatalf("after %d requests, the file is neither the old one nor the new one", when)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A file that changes with every request is whole all the same, by one answer.
+func TestHTTPChangesAlways(t *testing.T) {
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		o := newOrigin(t, nil)
+		var n atomic.Int64
+		o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+			v := n.Add(1)
+			serve(w, r, bytes.Repeat([]byte{byte(v)}, 300_000), fmt.Sprintf(`"%d"`, v), longAgo)
+			return true
+		}
+		_, to := dirs(t)
+		report, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.ItemsFailed == 0 {
+			got, err := os.ReadFile(filepath.Join(to, "f"))
+			if err != nil || len(got) != 300_000 || bytes.Count(got, got[:1]) != len(got) {
+				t.Fatalf("%d bytes, %v", len(got), err)
+			}
+			return
+		}
+		holds(t, to)
+	})
+}
+
+// What a stopped run has left is gone on with if the file is still the same, and only then.
+func TestHTTPResume(t *testing.T) {
+	data := random(2_000_000)
+	for name, c := range map[string]struct {
+		change  func(*origin)
+		resumes bool
+	}{
+		"same":           {func(*origin) {}, true},
+		"date only":      {func(o *origin) { o.etag = "" }, true},
+		"another ETag":   {func(o *origin) { o.etag = `"v2"`; o.data = random(2_000_001)[:2_000_000] }, false},
+		"another length": {func(o *origin) { o.data = random(1_900_000) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inModes(t, func(t *testing.T, m limiter.Mode) {
+				o := newOrigin(t, data)
+				if name == "date only" {
+					o.etag = ""
+				}
+				_, to := dirs(t)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+					if o.sent.Load() > 1_000_000 {
+						cancel()
+						<-r.Context().Done()
+						return true
+					}
+					return false
+				}
+				if _, err := quickly(fetch(to, o.URL+"/f", m)).run(ctx); !errors.Is(err, context.Canceled) {
+					t.Fatal(err)
+				}
+				holds(t, to, ".f.pace-journal", ".f.pace-part")
+				o.fault = nil
+				first := o.sent.Swap(0)
+				o.set(func() { c.change(o) })
+				downloaded(t, fetch(to, o.URL+"/f", m))
+				same(t, filepath.Join(to, "f"), o.data)
+				holds(t, to, "f")
+				if total := first + o.sent.Load(); c.resumes && total > int64(len(data))*115/100 {
+					t.Errorf("%d bytes were sent for %d", total, len(data))
+				} else if !c.resumes && o.sent.Load() < int64(len(o.data)) {
+					t.Errorf("%d bytes of another file were kept", int64(len(o.data))-o.sent.Load())
+				}
+			})
+		})
+	}
+}
+
+// A server that goes away leaves a part that the next run goes on with.
+func TestHTTPServerGone(t *testing.T) {
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		data := random(1_000_000)
+		o := newOrigin(t, data)
+		o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+			if o.sent.Load() > 500_000 {
+				abort()
+			}
+			return false
+		}
+		_, to := dirs(t)
+		report, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
+		if err != nil || report.ItemsFailed != 1 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+		o.fault = nil
+		o.sent.Store(0)
+		downloaded(t, fetch(to, o.URL+"/f", m))
+		same(t, filepath.Join(to, "f"), data)
+		if n := o.sent.Load(); n > 700_000 {
+			t.Errorf("%d bytes were sent again", n)
+		}
+	})
+}
+
+// A server that stalls loses its connection, and what it has sent is kept.
+func TestHTTPStalls(t *testing.T) {
+	data := random(300_000)
+	for name, stall := range map[string]func(w http.ResponseWriter, r *http.Request){
+		"before the header": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"in the body": func(w http.ResponseWriter, r *http.Request) {
+			serve(&stallWriter{w, r, 20_000}, r, data, `"v1"`, longAgo)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inModes(t, func(t *testing.T, m limiter.Mode) {
+				o := newOrigin(t, data)
+				var gets atomic.Int64
+				o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+					if r.Method == http.MethodHead || gets.Add(1) != 3 {
+						return false
+					}
+					stall(w, r)
+					return true
+				}
+				_, to := dirs(t)
+				opts := fetch(to, o.URL+"/f", m)
+				opts.Network.Timeout = 500 * time.Millisecond
+				downloaded(t, opts)
+				same(t, filepath.Join(to, "f"), data)
+
+				gets.Store(0)
+				opts.Network.Timeout, opts.Network.MinSpeed = 0, 1000
+				r := quickly(opts)
+				r.speedWindow = 200 * time.Millisecond
+				if name == "before the header" {
+					return // only a timeout ends this
+				}
+				if report, err := r.run(t.Context()); err != nil || report.ItemsFailed > 0 {
+					t.Fatalf("%+v, %v", report, err)
+				}
+				same(t, filepath.Join(to, "f"), data)
+			})
+		})
+	}
+}
+
+// stallWriter sends so many bytes and then nothing.
+type stallWriter struct {
+	http.ResponseWriter
+	r    *http.Request
+	left int
+}
+
+func (w *stallWriter) Write(p []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(p[:min(len(p), w.left)])
+	if w.left -= n; w.left == 0 && err == nil {
+		_ = http.NewResponseController(w.ResponseWriter).Flush()
+		<-w.r.Context().Done()
+		err = w.r.Context().Err()
+	}
+	return n, err
+}
+
+// Servers whose answers cannot be a file are named, with their reasons.
+func TestHTTPRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault func(w http.ResponseWriter, r *http.Request) bool
+		want  string
+	}{
+		"not found": {func(w http.ResponseWriter, r *http.Request) bool { http.NotFound(w, r); return true },
+			"the server answers 404 Not Found"},
+		"busy for ever": {func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		}, "the server answers 429 Too Many Requests"},
+		"broken for ever": {func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusInternalServerError)
+			return true
+		}, "the server answers 500 Internal Server Error (after 4 tries)"},
+		"endless redirects": {func(w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, r.URL.Path+"x", http.StatusFound)
+			return true
+		}, "more than 10 redirects"},
+		"redirect to a file": {func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Location", "file:///etc/passwd")
+			w.WriteHeader(http.StatusFound)
+			return true
+		}, "the server redirects to what is not a URL of HTTP"},
+		"a coding that nobody asked for": {func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = w.Write([]byte("x"))
+			return true
+		}, "the server sends it in the content coding gzip, which nobody has asked for"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inModes(t, func(t *testing.T, m limiter.Mode) {
+				o := newOrigin(t, random(1000))
+				o.fault = c.fault
+				_, to := dirs(t)
+				_, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
+				if want := "cannot read " + o.URL + "/f: " + c.want; err == nil || err.Error() != want {
+					t.Fatalf("got %q, want %q", err, want)
+				}
+				holds(t, to)
+			})
+		})
+	}
+}
+
+// What is meant for the host that a user has named goes to no other.
+func TestHTTPCredentials(t *testing.T) {
+	data := random(200_000)
+	for name, c := range map[string]struct {
+		to   func(o, other *origin) string
+		want bool
+	}{
+		"to another port": {func(_, other *origin) string { return other.URL + "/g" }, false},
+		"to a path":       {func(*origin, *origin) string { return "/g" }, true},
+		"to itself":       {func(o, _ *origin) string { return o.URL + "/g" }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inModes(t, func(t *testing.T, m limiter.Mode) {
+				o, other := newOrigin(t, data), newOrigin(t, data)
+				o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+					if r.URL.Path != "/f" {
+						return false
+					}
+					http.Redirect(w, r, c.to(o, other), http.StatusFound)
+					return true
+				}
+				_, to := dirs(t)
+				u, _ := url.Parse(o.URL + "/f")
+				u.User = url.UserPassword("ann", "secret")
+				opts := fetch(to, u.String(), m)
+				opts.Network.Header = http.Header{"X-Api-Key": {"secret"}, "Cookie": {"a=b"}, "User-Agent": {"tester"}}
+				var l logs
+				opts.Log = l.logger()
+				report := downloaded(t, opts)
+				same(t, filepath.Join(to, "g"), data)
+				for _, r := range append(o.asked(), other.asked()...) {
+					_, _, basic := r.BasicAuth()
+					own := r.URL.Path == "/f" || c.want
+					if has := r.Header.Get("X-Api-Key") != "" && r.Header.Get("Cookie") != ""; has != own {
+						t.Errorf("%s %s has credentials: %t", r.Host, r.URL.Path, has)
+					}
+					if basic != own {
+						t.Errorf("%s %s has a user: %t", r.Host, r.URL.Path, basic)
+					}
+					if r.Header.Get("User-Agent") != "tester" {
+						t.Errorf("%s %s has the agent %q", r.Host, r.URL.Path, r.Header.Get("User-Agent"))
+					}
+				}
+				if text := fmt.Sprint(report) + l.text.String(); strings.Contains(text, "secret") {
+					t.Errorf("the password is in %s", text)
+				}
+			})
+		})
+	}
+}
+
+// No more bytes than expected, no fewer, and not others.
+func TestHTTPDigest(t *testing.T) {
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		data := random(300_000)
+		o := newOrigin(t, data)
+		o.etag, o.modified = "", time.Time{} // with a digest, chunks are fetched all the same
+		_, to := dirs(t)
+		opts := fetch(to, o.URL+"/f", m)
+		sum := sha256.Sum256(data)
+		opts.Expect = &Digest{HashSHA256, sum[:]}
+		downloaded(t, opts)
+		same(t, filepath.Join(to, "f"), data)
+		if n := len(o.asked()); n < 5 {
+			t.Errorf("%d requests: they were not of chunks", n)
+		}
+		if err := os.Remove(filepath.Join(to, "f")); err != nil {
+			t.Fatal(err)
+		}
+		opts.Expect.Sum = make([]byte, 32)
+		report, err := quickly(opts).run(t.Context())
+		if err != nil || report.ItemsFailed != 1 || !strings.Contains(report.Errors[0].Error, "has the digest sha256:") {
+			t.Fatalf("%+v, %v", report, err)
+		}
+		holds(t, to)
+	})
+}
+
+// Requests are as many as there are workers, and the bytes arrive in order at the output, though the first come last.
+func TestHTTPInFlight(t *testing.T) {
+	for _, m := range []limiter.Mode{limiter.Threads, limiter.Async} {
+		t.Run(m.String(), func(t *testing.T) {
+			data := random(512 * kib)
+			o := newOrigin(t, data)
+			var gets atomic.Int64
+			all := make(chan struct{})
+			var once sync.Once
+			o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+				off, _, _ := rangeOfRequest(r)
+				if r.Method == http.MethodHead || off == 0 {
+					return false
+				}
+				// The others are answered when there are as many as workers.
+				if gets.Add(1) == 4 {
+					once.Do(func() { close(all) })
+				}
+				<-all
+				return false
+			}
+			var out bytes.Buffer
+			opts := fetch("", o.URL+"/f", m)
+			opts.Output = &out
+			report := downloaded(t, opts)
+			if !bytes.Equal(out.Bytes(), data) {
+				t.Error("other bytes have come out")
+			}
+			if want := map[limiter.Mode]string{limiter.Threads: "blocking", limiter.Async: "poller"}[m]; report.Backend != want && runtime.GOOS == "linux" {
+				t.Errorf("the backend is %s", report.Backend)
+			}
+		})
+	}
+}
+
+// Several URLs go into a folder under the names that their servers give them; two of one name do not overwrite each other.
+func TestHTTPManyFiles(t *testing.T) {
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		o := newOrigin(t, random(100_000))
+		o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/named" {
+				w.Header().Set("Content-Disposition", `attachment; filename="../../a name.txt"`)
+			}
+			return false
+		}
+		from, to := dirs(t)
+		local := write(t, filepath.Join(from, "local"), random(200_000))
+		opts := fetch(to, "", m)
+		opts.Sources = []string{o.URL + "/a", o.URL + "/b?x=1#part", o.URL + "/named", local, o.URL + "/x/a"}
+		report, err := quickly(opts).run(t.Context())
+		if err != nil || report.Items != 5 || report.ItemsFailed != 1 ||
+			!strings.Contains(report.Errors[0].Error, "will not overwrite just-created") {
+			t.Fatalf("%+v, %v", report, err)
+		}
+		holds(t, to, "a", "a name.txt", "b", "local")
+		for _, name := range []string{"a", "b", "a name.txt"} {
+			same(t, filepath.Join(to, name), o.data)
+		}
+	})
+}
+
+// TLS, and what is kept of a file's header.
+func TestHTTPSAndTimes(t *testing.T) {
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		o := newOrigin(t, random(300_000))
+		server := httptest.NewTLSServer(o)
+		defer server.Close()
+		_, to := dirs(t)
+		opts := fetch(to, server.URL+"/f", m)
+		if _, err := quickly(opts).run(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Fatalf("got %v", err)
+		}
+		opts.Network.TLS = server.Client().Transport.(*http.Transport).TLSClientConfig
+		downloaded(t, opts)
+		same(t, filepath.Join(to, "f"), o.data)
+		info, err := os.Stat(filepath.Join(to, "f"))
+		if err != nil || !info.ModTime().Equal(longAgo) || info.Mode().Perm()&0o600 != 0o600 {
+			t.Errorf("%v, %v", info, err)
+		}
+		opts.Update = true
+		if report := downloaded(t, opts); report.ItemsSkipped != 1 {
+			t.Errorf("%+v", report)
+		}
+	})
+}
