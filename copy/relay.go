@@ -170,9 +170,13 @@ func (y *relay) copyRange(ctx context.Context, c chunk) (int64, error) {
 	}
 }
 
-// patience is how long a piece may gather. What a slow connection has brought is then written and noted: a run that is
-// killed loses no more than that.
-const patience = 200 * time.Millisecond
+// How long a piece may gather. What a slow connection has brought is then written and noted: a run that is killed loses no
+// more than that. What is hardly worth the trouble of that waits longer.
+const (
+	patience     = 5 * time.Millisecond
+	worthWriting = 32 * kib
+	mostPatience = 200 * time.Millisecond
+)
 
 // fill reads until buf is full, or until it has held something for long enough.
 func (y *relay) fill(in io.Reader, buf []byte) (n int, err error) {
@@ -185,7 +189,7 @@ func (y *relay) fill(in io.Reader, buf []byte) (n int, err error) {
 		}
 		if now := time.Now(); first.IsZero() {
 			first = now
-		} else if now.Sub(first) > patience {
+		} else if age := now.Sub(first); age > mostPatience || age > patience && n >= worthWriting {
 			break
 		}
 	}
