@@ -54,7 +54,7 @@ type way int
 
 const (
 	byIfRange way = iota // only if the version is the one that is known
-	byRange              // unconditionally: the server ignores the range if there is a condition. The answer must name the version
+	byRange              // unconditionally, as some servers ignore a range with a condition: the answer must name the version
 )
 
 func newHTTPSource(w *web, u *url.URL, shown string) *httpSource {
@@ -199,7 +199,7 @@ func (s *httpSource) ofHead(got *answer) (probed, bool) {
 		return probed{}, false
 	}
 	p, err := s.ofAnswer(got, got.ContentLength, ranges == "bytes")
-	return p, err == nil
+	return p, err == nil && (p.version.known() || p.young)
 }
 
 // ofGet reads an answer to GET of the first byte.

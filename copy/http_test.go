@@ -45,9 +45,9 @@ func TestHTTPChangesOnTheWay(t *testing.T) {
 			inModes(t, func(t *testing.T, m limiter.Mode) {
 				for _, when := range []int64{2, 3, 4, 6} {
 					o := newOrigin(t, before)
-					o.etag, o.modified = v.etag, v.at
+					o.set(func() { o.etag, o.modified = v.etag, v.at })
 					var n atomic.Int64
-					o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+					o.behave(func(w http.ResponseWriter, r *http.Request) bool {
 						if n.Add(1) == when {
 							o.set(func() { o.data, o.etag, o.modified = v.next, v.etag2, v.at2 })
 						}
@@ -56,7 +56,7 @@ func TestHTTPChangesOnTheWay(t *testing.T) {
 						o.mu.Unlock()
 						serve(w, r, data, etag, modified)
 						return true
-					}
+					})
 					_, to := dirs(t)
 					report, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
 					got, readErr := os.ReadFile(filepath.Join(to, "f"))
@@ -78,11 +78,11 @@ func TestHTTPChangesAlways(t *testing.T) {
 	inModes(t, func(t *testing.T, m limiter.Mode) {
 		o := newOrigin(t, nil)
 		var n atomic.Int64
-		o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		o.behave(func(w http.ResponseWriter, r *http.Request) bool {
 			v := n.Add(1)
 			serve(w, r, bytes.Repeat([]byte{byte(v)}, 300_000), fmt.Sprintf(`"%d"`, v), longAgo)
 			return true
-		}
+		})
 		_, to := dirs(t)
 		report, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
 		if err != nil {
@@ -115,24 +115,24 @@ func TestHTTPResume(t *testing.T) {
 			inModes(t, func(t *testing.T, m limiter.Mode) {
 				o := newOrigin(t, data)
 				if name == "date only" {
-					o.etag = ""
+					o.set(func() { o.etag = "" })
 				}
 				_, to := dirs(t)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+				o.behave(func(w http.ResponseWriter, r *http.Request) bool {
 					if o.sent.Load() > 1_000_000 {
 						cancel()
 						<-r.Context().Done()
 						return true
 					}
 					return false
-				}
+				})
 				if _, err := quickly(fetch(to, o.URL+"/f", m)).run(ctx); !errors.Is(err, context.Canceled) {
 					t.Fatal(err)
 				}
 				holds(t, to, ".f.pace-journal", ".f.pace-part")
-				o.fault = nil
+				o.behave(nil)
 				first := o.sent.Swap(0)
 				o.set(func() { c.change(o) })
 				downloaded(t, fetch(to, o.URL+"/f", m))
@@ -153,22 +153,22 @@ func TestHTTPServerGone(t *testing.T) {
 	inModes(t, func(t *testing.T, m limiter.Mode) {
 		data := random(1_000_000)
 		o := newOrigin(t, data)
-		o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		o.behave(func(w http.ResponseWriter, r *http.Request) bool {
 			if o.sent.Load() > 500_000 {
 				abort()
 			}
 			return false
-		}
+		})
 		_, to := dirs(t)
 		report, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
 		if err != nil || report.ItemsFailed != 1 {
 			t.Fatalf("%+v, %v", report, err)
 		}
-		o.fault = nil
+		o.behave(nil)
 		o.sent.Store(0)
 		downloaded(t, fetch(to, o.URL+"/f", m))
 		same(t, filepath.Join(to, "f"), data)
-		if n := o.sent.Load(); n > 700_000 {
+		if n := o.sent.Load(); n > 800_000 {
 			t.Errorf("%d bytes were sent again", n)
 		}
 	})
@@ -187,16 +187,16 @@ func TestHTTPStalls(t *testing.T) {
 			inModes(t, func(t *testing.T, m limiter.Mode) {
 				o := newOrigin(t, data)
 				var gets atomic.Int64
-				o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+				o.behave(func(w http.ResponseWriter, r *http.Request) bool {
 					if r.Method == http.MethodHead || gets.Add(1) != 3 {
 						return false
 					}
 					stall(w, r)
 					return true
-				}
+				})
 				_, to := dirs(t)
 				opts := fetch(to, o.URL+"/f", m)
-				opts.Network.Timeout = 500 * time.Millisecond
+				opts.Network.Timeout, opts.Network.Retries = 500*time.Millisecond, 10
 				downloaded(t, opts)
 				same(t, filepath.Join(to, "f"), data)
 
@@ -267,7 +267,7 @@ func TestHTTPRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inModes(t, func(t *testing.T, m limiter.Mode) {
 				o := newOrigin(t, random(1000))
-				o.fault = c.fault
+				o.behave(c.fault)
 				_, to := dirs(t)
 				_, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
 				if want := "cannot read " + o.URL + "/f: " + c.want; err == nil || err.Error() != want {
@@ -293,13 +293,13 @@ func TestHTTPCredentials(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inModes(t, func(t *testing.T, m limiter.Mode) {
 				o, other := newOrigin(t, data), newOrigin(t, data)
-				o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+				o.behave(func(w http.ResponseWriter, r *http.Request) bool {
 					if r.URL.Path != "/f" {
 						return false
 					}
 					http.Redirect(w, r, c.to(o, other), http.StatusFound)
 					return true
-				}
+				})
 				_, to := dirs(t)
 				u, _ := url.Parse(o.URL + "/f")
 				u.User = url.UserPassword("ann", "secret")
@@ -335,7 +335,7 @@ func TestHTTPDigest(t *testing.T) {
 	inModes(t, func(t *testing.T, m limiter.Mode) {
 		data := random(300_000)
 		o := newOrigin(t, data)
-		o.etag, o.modified = "", time.Time{} // with a digest, chunks are fetched all the same
+		o.set(func() { o.etag, o.modified = "", time.Time{} }) // with a digest, chunks are fetched all the same
 		_, to := dirs(t)
 		opts := fetch(to, o.URL+"/f", m)
 		sum := sha256.Sum256(data)
@@ -366,7 +366,7 @@ func TestHTTPInFlight(t *testing.T) {
 			var gets atomic.Int64
 			all := make(chan struct{})
 			var once sync.Once
-			o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+			o.behave(func(w http.ResponseWriter, r *http.Request) bool {
 				off, _, _ := rangeOfRequest(r)
 				if r.Method == http.MethodHead || off == 0 {
 					return false
@@ -377,7 +377,7 @@ func TestHTTPInFlight(t *testing.T) {
 				}
 				<-all
 				return false
-			}
+			})
 			var out bytes.Buffer
 			opts := fetch("", o.URL+"/f", m)
 			opts.Output = &out
@@ -396,12 +396,12 @@ func TestHTTPInFlight(t *testing.T) {
 func TestHTTPManyFiles(t *testing.T) {
 	inModes(t, func(t *testing.T, m limiter.Mode) {
 		o := newOrigin(t, random(100_000))
-		o.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		o.behave(func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path == "/named" {
 				w.Header().Set("Content-Disposition", `attachment; filename="../../a name.txt"`)
 			}
 			return false
-		}
+		})
 		from, to := dirs(t)
 		local := write(t, filepath.Join(from, "local"), random(200_000))
 		opts := fetch(to, "", m)

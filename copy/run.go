@@ -52,9 +52,9 @@ type run struct {
 	web         *web          // if a source is a URL
 	speedWindow time.Duration // of [exchange.Options]
 	backoff     func(n int) time.Duration
-	unopened    atomic.Int64  // sources that are URLs
-	umask       fs.FileMode   // if a source is a URL: nobody else asks what a new file's mode is
-	claiming    sync.Mutex    // held while a destination is claimed
+	unopened    atomic.Int64 // sources that are URLs
+	umask       fs.FileMode  // if a source is a URL: nobody else asks what a new file's mode is
+	claiming    sync.Mutex   // held while a destination is claimed
 
 	noRanges sync.Map // devices between which the kernel copies nothing
 }

@@ -91,9 +91,9 @@ func copyCommand(std streams) *cli.Command {
 	flags = append(flags, f.networkFlags.flags()...)
 	flags = append(flags, f.showFlags()...)
 	return &cli.Command{
-		Name:      "copy",
-		HideHelp:  true,
-		Usage:     "copy files and trees in chunks, many at a time",
+		Name:     "copy",
+		HideHelp: true,
+		Usage:    "copy files and trees in chunks, many at a time",
 		UsageText: "pace copy [flags] SRC DST\npace copy [flags] SRC... DIR\npace copy [flags] -t DIR SRC...\n" +
 			"pace copy [flags] URL... DIR\npace copy [flags] URL FILE|-",
 		Description: `
