@@ -418,6 +418,32 @@ func TestHTTPManyFiles(t *testing.T) {
 	})
 }
 
+// A proxy is asked for whole URLs, and gets nothing that is the server's.
+func TestHTTPProxy(t *testing.T) {
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		o := newOrigin(t, random(300_000))
+		var asked atomic.Int64
+		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
+			if r.URL.Host != "files.test" || r.Header.Get("Proxy-Authorization") == "" {
+				t.Errorf("the proxy is asked for %s", r.URL)
+			}
+			o.ServeHTTP(w, r)
+		}))
+		defer proxy.Close()
+		_, to := dirs(t)
+		opts := fetch(to, "http://files.test/f", m)
+		opts.Network.Proxy = func(*url.URL) (*url.URL, error) {
+			return url.Parse(strings.Replace(proxy.URL, "://", "://ann:secret@", 1))
+		}
+		downloaded(t, opts)
+		same(t, filepath.Join(to, "f"), o.data)
+		if asked.Load() < 5 {
+			t.Errorf("the proxy was asked %d times", asked.Load())
+		}
+	})
+}
+
 // TLS, and what is kept of a file's header.
 func TestHTTPSAndTimes(t *testing.T) {
 	inModes(t, func(t *testing.T, m limiter.Mode) {
