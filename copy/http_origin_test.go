@@ -89,9 +89,8 @@ type countingWriter struct {
 }
 
 func (w *countingWriter) Write(p []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(p)
-	w.n.Add(int64(n))
-	return n, err
+	w.n.Add(int64(len(p))) // before a client can have them, and end the test
+	return w.ResponseWriter.Write(p)
 }
 
 func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -122,7 +122,7 @@ Examples:
   pace copy -a --update --delete --exclude '*.o' src/. /mnt/mirror
   pace copy big.iso /mnt/backup/
   pace copy https://example.org/big.iso .
-  pace copy --expect-hash sha256:5feceb66... https://example.org/x.tgz - | tar xz
+  pace copy --expect-hash sha256:5fec... https://example.org/x.tgz - | tar xz
   pace copy --rate 20MiB/s --report run.json big.iso /mnt/nas/
   pace copy --mode threads --workers 8 -T big.iso other.iso`,
 		Flags: flags,
