@@ -45,10 +45,10 @@ func TestLaneWaits(t *testing.T) {
 		l := &lane{changed: make(chan struct{})}
 		second := func(n int) time.Duration { return time.Duration(n) * time.Second }
 		start := time.Now()
-		for i, want := range []time.Duration{0, 7, 8, 10} {
+		for i, want := range []int{0, 7, 8, 10} {
 			_ = l.enter(t.Context())
-			if got := time.Since(start); got != want*time.Second {
-				t.Errorf("attempt %d after %v, want %v", i, got, want*time.Second)
+			if got := time.Since(start); got != second(want) {
+				t.Errorf("attempt %d after %v, want %v", i, got, second(want))
 			}
 			asked := time.Duration(0)
 			if i == 0 {
