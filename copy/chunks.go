@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync/atomic"
 )
 
 // chunk is a range of bytes to copy with one operation.
@@ -14,13 +15,23 @@ type cutter struct {
 	extents []extent
 	size    int64
 	off     int64
+
+	// With a share, a chunk is at most that part of what is left, but not less than least: where each may take long, those
+	// who share them then end at about the same time, though there are few.
+	share, least int64
+	left         int64 // bytes
 }
 
 // next returns the next chunk, and whether it is the last one. There must be one.
 func (c *cutter) next() (chunk, bool) {
 	e := c.extents[0]
 	c.off = max(c.off, e.off)
-	k := chunk{c.off, min(c.size, e.end-c.off)}
+	size := c.size
+	if c.share > 0 {
+		size = min(size, max(c.left/c.share, c.least))
+	}
+	k := chunk{c.off, min(size, e.end-c.off)}
+	c.left -= k.n
 	if c.off += k.n; c.off == e.end {
 		c.extents = c.extents[1:]
 	}
@@ -30,29 +41,57 @@ func (c *cutter) next() (chunk, bool) {
 // count returns how many chunks are left.
 func (c *cutter) count() int64 {
 	n := int64(0)
+	if all := *c; c.share > 0 {
+		for len(all.extents) > 0 {
+			all.next()
+			n++
+		}
+		return n
+	}
 	for _, e := range c.extents {
 		n += (e.end-max(c.off, e.off)-1)/c.size + 1
 	}
 	return n
 }
 
-// chunkJob copies one chunk; the one that is done last completes the file.
-func (f *file) chunkJob(ctx context.Context, c chunk) error {
-	if f.failure.Load() == nil {
-		if err := f.copyChunk(ctx, c); err != nil {
+// portions are the chunks of one file that many workers share.
+type portions struct {
+	cut     cutter       // guarded by the engine
+	left    atomic.Int64 // chunks not done
+	failure atomic.Pointer[error]
+}
+
+func (p *portions) chunks() *cutter { return &p.cut }
+
+// do copies one of them unless another has failed. It returns true after the last one, and then the first failure.
+func (p *portions) do(ctx context.Context, copyIt func() error) (last bool, err error) {
+	if p.failure.Load() == nil {
+		if err := copyIt(); err != nil {
 			if ctx.Err() != nil {
-				return cancelled(ctx)
+				return false, cancelled(ctx)
 			}
-			f.failure.CompareAndSwap(nil, &err)
+			p.failure.CompareAndSwap(nil, &err)
 		}
 	}
-	if f.left.Add(-1) > 0 {
-		return nil
+	if p.left.Add(-1) > 0 {
+		return false, nil
 	}
-	if err := f.failure.Load(); err != nil {
-		return f.end(ctx, *err)
+	if err := p.failure.Load(); err != nil {
+		return true, *err
 	}
-	return f.end(ctx, f.complete(ctx))
+	return true, nil
+}
+
+// chunkJob copies one chunk; the one that is done last completes the file.
+func (f *file) chunkJob(ctx context.Context, c chunk) error {
+	last, err := f.do(ctx, func() error { return f.copyChunk(ctx, c) })
+	if !last {
+		return err
+	}
+	if err == nil {
+		err = f.complete(ctx)
+	}
+	return f.end(ctx, err)
 }
 
 // copyChunk does not know its mode.
@@ -132,11 +171,11 @@ func (r *run) wait(ctx context.Context, n int64) error {
 	return r.Rate.Wait(ctx, n)
 }
 
-func (f *file) writePart(ctx context.Context, p []byte, off int64) error {
+func (f *incoming) writePart(ctx context.Context, p []byte, off int64) error {
 	return f.writeTo(ctx, f.out, p, off)
 }
 
-func (f *file) writeTo(ctx context.Context, out *os.File, p []byte, off int64) error {
+func (f *incoming) writeTo(ctx context.Context, out *os.File, p []byte, off int64) error {
 	write := writeFull
 	if f.Sparse == SparseAlways {
 		write = writeSparse
@@ -147,7 +186,7 @@ func (f *file) writeTo(ctx context.Context, out *os.File, p []byte, off int64) e
 	return nil
 }
 
-func (f *file) writeError(err error) error {
+func (f *incoming) writeError(err error) error {
 	switch err = f.to.dir.noInode(f.to.shown, err); {
 	case outOfSpace(err):
 		return &SpaceError{Dest: f.to.shown, Need: f.meta.size, Free: -1}

@@ -10,6 +10,8 @@ import (
 // destination, or because one would be written to what the other makes beside its destination. The contents of several
 // folders can go into one.
 func (r *run) claim(it item) (skip bool, err error) {
+	r.claiming.Lock()
+	defer r.claiming.Unlock()
 	if it.err == nil && r.Only != nil && !it.isTree(&r.Options) {
 		return false, fmt.Errorf("%s is no folder, and only paths in it are to be copied", it.src)
 	}

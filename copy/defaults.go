@@ -2,6 +2,7 @@ package copy
 
 import (
 	"runtime"
+	"slices"
 
 	"pace/limiter"
 )
@@ -60,6 +61,8 @@ func (o *Options) workers() int {
 	switch {
 	case o.Mode == limiter.Sequential:
 		return 1
+	case o.Workers == 0 && slices.ContainsFunc(o.Sources, IsURL):
+		return NetworkWorkers
 	case o.Workers == 0:
 		return DefaultWorkers(o.Mode)
 	default:

@@ -21,12 +21,19 @@ type engine struct {
 
 	mu      sync.Mutex
 	changed sync.Cond
-	begun   []*file // with chunks not taken yet
-	waiting []job   // that begin large files
-	running int     // jobs that have not ended: they may still bring others
-	ended   bool    // so has the source
+	begun   []shared // with chunks not taken yet
+	waiting []job    // that begin large files
+	running int      // jobs that have not ended: they may still bring others
+	ended   bool     // so has the source
 
 	hungry atomic.Bool // a worker waits, and the source has nothing for it
+}
+
+// shared is a file that was begun, and whose chunks any worker can copy.
+type shared interface {
+	// chunks are those that are not taken yet, of which there is one. The engine guards them.
+	chunks() *cutter
+	chunkJob(context.Context, chunk) error
 }
 
 func newEngine(source func(context.Context) (job, error)) *engine {
@@ -119,16 +126,16 @@ func (e *engine) help() job {
 }
 
 // take returns a chunk of f, a file in begun. It requires that mu is held.
-func (e *engine) take(f *file) chunk {
-	c, last := f.cut.next()
+func (e *engine) take(f shared) chunk {
+	c, last := f.chunks().next()
 	if last {
-		e.begun = slices.DeleteFunc(e.begun, func(g *file) bool { return g == f })
+		e.begun = slices.DeleteFunc(e.begun, func(g shared) bool { return g == f })
 	}
 	return c
 }
 
 // work copies c and then what others leave of the chunks of f.
-func (e *engine) work(ctx context.Context, f *file, c chunk) error {
+func (e *engine) work(ctx context.Context, f shared, c chunk) error {
 	for {
 		if err := f.chunkJob(ctx, c); err != nil {
 			return err
@@ -166,7 +173,7 @@ func (e *engine) later(j job) {
 }
 
 // share copies the chunks of f, which has some, and lets others help.
-func (e *engine) share(ctx context.Context, f *file) error {
+func (e *engine) share(ctx context.Context, f shared) error {
 	e.mu.Lock()
 	e.begun = append(e.begun, f)
 	c := e.take(f)

@@ -41,7 +41,7 @@ func (n *node) outcome(ctx context.Context, name string, skipped bool, err error
 // copyFile begins a regular file, or lets b copy it with others.
 func (n *node) copyFile(ctx context.Context, b *batch, name string) error {
 	n.tree.Progress.Grow(1, 0)
-	f := &file{run: n.tree.run, from: n.from(name), to: n.into(name), node: n}
+	f := &file{incoming: incoming{run: n.tree.run, to: n.into(name), node: n}, from: n.from(name)}
 	if err := f.openInTree(); err != nil {
 		f.release(false)
 		return n.outcome(ctx, name, false, err)

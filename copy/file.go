@@ -2,7 +2,6 @@ package copy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,27 +10,19 @@ import (
 
 // file is one regular file on its way through a part file.
 type file struct {
-	*run
-	from, to place // without a folder, from is opened by its path
-	given    *dir  // the folder of to, if it is open for this file alone
-	node     *node // if it is in a tree
-	inPlace  fs.FileMode
-	group    *linkGroup // if it has other names in the tree
-	first    bool       // of the group
+	incoming
+	from    place // without a folder, it is opened by its path
+	inPlace fs.FileMode
+	group   *linkGroup // if it has other names in the tree
+	first   bool       // of the group
 
-	in, out *os.File
-	direct  *direct // nil for data that goes through the page cache
+	in     *os.File
+	direct *direct // nil for data that goes through the page cache
 
 	inKernel atomic.Bool // chunks are copied by the kernel
 	devices  devices
 	notClone error // why the data could not be shared
 
-	meta    meta
-	part    *part // nil where the destination is written in place
-	journal *journal
-	noted   atomic.Bool // there is something in the journal
-
-	unsynced notes
 	taken    taking
 	old      *meta // what it replaces in a tree
 	begun    bool  // bytes may have moved
@@ -47,14 +38,8 @@ type file struct {
 	streams  bool   // its length is not known before
 	unnamed  bool   // it could not get its name
 
-	extents []extent // that hold data, and were not copied by an earlier run
-	cut     cutter
-	left    atomic.Int64 // chunks not done
-	failure atomic.Pointer[error]
+	portions
 }
-
-// extent is a range of bytes that holds data; what lies between extents reads as zeros.
-type extent struct{ off, end int64 }
 
 // start is the job that begins a file, and copies what others leave of its chunks.
 func (f *file) start(ctx context.Context) error {
@@ -147,7 +132,7 @@ func (f *file) beginData(ctx context.Context) error {
 	}
 	f.Progress.Grow(0, f.dataSize()-f.meta.size)
 	all := f.dataSize()
-	if err := f.resume(ctx); err != nil {
+	if err := f.resume(ctx, identityOf(f.meta)); err != nil {
 		return err
 	}
 	if err := f.makeRoom(ctx, all); err != nil {
@@ -184,54 +169,6 @@ func (f *file) findExtents() error {
 	return nil
 }
 
-func (f *file) dataSize() int64 {
-	n := int64(0)
-	for _, e := range f.extents {
-		n += e.end - e.off
-	}
-	return n
-}
-
-// roomSlice bounds what is taken with one call: on tmpfs that is a tenth of a second, and it cannot be cancelled.
-const roomSlice = 256 * mib
-
-// makeRoom takes all space before the next byte is written, for all bytes less what an earlier run has taken. Parallel
-// writes that make a file longer would wait for one another; into space that is there they do not, and a full disk is
-// known now.
-func (f *file) makeRoom(ctx context.Context, all int64) error {
-	m, err := statFile(f.part.f)
-	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", f.part.name, because(err))
-	}
-	need := all - max(m.blocks, 0)*512
-	if free, ok := freeSpace(f.part.f); ok && need > free {
-		return &SpaceError{Dest: f.to.shown, Need: need, Free: free}
-	}
-	if f.dataSize() > f.chunk && f.Sparse != SparseAlways {
-		slices := cutter{extents: f.extents, size: roomSlice}
-		for len(slices.extents) > 0 {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			c, _ := slices.next()
-			if err := preallocate(f.part.f, extent{c.off, c.off + c.n}); err != nil {
-				return f.roomError(err)
-			}
-		}
-	}
-	if err := f.part.f.Truncate(f.meta.size); err != nil {
-		return f.roomError(because(err))
-	}
-	return nil
-}
-
-func (f *file) roomError(err error) error {
-	if outOfSpace(err) {
-		return &SpaceError{Dest: f.to.shown, Need: f.dataSize(), Free: -1}
-	}
-	return fmt.Errorf("cannot make room for %s: %w", f.to.shown, err)
-}
-
 // unchanged returns an error if the source is no longer what it was when it was opened.
 func (f *file) unchanged() error {
 	now, err := statFile(f.in)
@@ -252,28 +189,9 @@ func (f *file) complete(ctx context.Context) error {
 	if err := f.settle(ctx); err != nil {
 		return err
 	}
-	err := f.part.commit(f.to, f.NoClobber)
-	if f.NoClobber && errors.Is(err, fs.ErrExist) {
-		f.skip = true
-		f.discard()
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if f.journal != nil {
-		if err := f.journal.remove(); err != nil {
-			f.warn("its journal", f.to.shown, err)
-		}
-	}
-	if f.Fsync { // the name, and that there is no journal any more
-		if err := f.to.dir.sync(f.to.shown); err != nil {
-			return err
-		}
-	}
-	f.part.close()
-	f.part = nil
-	return nil
+	kept, err := f.finish()
+	f.skip = f.skip || kept
+	return err
 }
 
 // settle does what comes between the data and the name. The data is compared before the times are kept, because an
@@ -286,6 +204,9 @@ func (f *file) settle(ctx context.Context) error {
 		if err := f.verify(ctx); err != nil {
 			return err
 		}
+	}
+	if err := f.expect(ctx, f.from.shown); err != nil {
+		return err
 	}
 	if err := f.keep(f.out, f.in, f.from.shown, f.meta); err != nil {
 		return err
@@ -342,33 +263,8 @@ func (f *file) release(keep bool) {
 	if f.given != nil {
 		defer func() { _ = f.given.close() }()
 	}
-	if f.part == nil {
-		return
-	}
-	if keep {
-		// What a stopped run has written is worth one more sync.
-		if n := f.unsynced.ranges; len(n) > 0 {
-			_ = f.noteSynced(n)
-		}
-		_ = f.journal.close()
-		f.part.close()
-		f.part = nil
-		return
-	}
-	f.discard()
-}
-
-func (f *file) discard() {
-	if f.journal != nil {
-		_ = f.journal.remove()
-	}
-	f.part.discard()
-	f.part = nil
+	f.leave(keep)
 }
 
 // abandon is the end of a file of which a cancelled run left chunks undone.
 func (f *file) abandon() { f.release(f.worthKeeping()) }
-
-func (f *file) worthKeeping() bool {
-	return f.journal != nil && (f.noted.Load() || len(f.unsynced.ranges) > 0)
-}

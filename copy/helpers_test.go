@@ -136,3 +136,8 @@ func (d faulty) pwrite(ctx context.Context, f *os.File, p []byte, off int64) (in
 }
 
 func (d faulty) moves(ctx context.Context, all []transfer) { movesBy(ctx, d, all) }
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -46,7 +46,7 @@ type child struct {
 func (c child) options() Options {
 	return Options{
 		Sources: []string{c.Source}, Dest: c.Dest, Mode: c.Mode, ChunkSize: c.ChunkSize, Workers: c.Workers,
-		Archive: true, NoTargetDir: true, Reflink: ReflinkNever,
+		Archive: !IsURL(c.Source), NoTargetDir: true, Reflink: ReflinkNever,
 	}
 }
 

@@ -25,8 +25,8 @@ func (l *live) remove(a abandoner) {
 // abandon closes all, files before the directories that they are in. No job runs any more.
 func (l *live) abandon() {
 	for a := range l.all {
-		if f, ok := a.(*file); ok {
-			f.abandon()
+		if _, ok := a.(shared); ok {
+			a.abandon()
 			delete(l.all, a)
 		}
 	}

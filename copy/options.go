@@ -3,6 +3,7 @@
 package copy
 
 import (
+	"io"
 	"log/slog"
 
 	"pace/limiter"
@@ -11,10 +12,12 @@ import (
 
 // Options says what to copy and how. The zero value of each field is its default.
 type Options struct {
-	// Sources are the paths to copy from.
+	// Sources are the paths to copy from, or URLs: see [IsURL].
 	Sources []string
 	// Dest is the path to copy to: a file, or a folder that receives each source under its own name.
 	Dest string
+	// Output, if not nil, receives the bytes of the one source in order, and Dest does not count.
+	Output io.Writer
 	// NoTargetDir takes Dest as the file itself even where it is a folder, as cp -T.
 	NoTargetDir bool
 	// TargetDir requires that Dest is a folder, as cp -t.
@@ -35,6 +38,9 @@ type Options struct {
 	ChunkSize int64
 	// Rate limits all workers together, in bytes a second; nil is unlimited.
 	Rate *limiter.Rate
+
+	// Network says how sources are read that are URLs.
+	Network Network
 
 	// Reflink says whether the file system may share the data instead of copying it.
 	Reflink Reflink
@@ -61,6 +67,9 @@ type Options struct {
 	Verify bool
 	// Hash is what Verify compares by.
 	Hash Hash
+	// Expect, if not nil, is the digest that the one source must have: no other bytes get a name. What went to Output is
+	// there already, and the item fails.
+	Expect *Digest
 	// Direct moves the data of large files past the page cache, where the file systems can (O_DIRECT of open(2)).
 	Direct bool
 	// Fsync brings all to the device before it has its name, and the name before the run ends.
@@ -88,7 +97,7 @@ type Options struct {
 
 // Report is what a run of [Run] did.
 type Report struct {
-	// Backend is what drove the I/O: pread, pread-threads, io_uring or pread-pool.
+	// Backend is what drove the I/O: pread, pread-threads, io_uring or pread-pool; blocking or poller with a network.
 	Backend string
 	// Workers is how many chunks could be in flight.
 	Workers int

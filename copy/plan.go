@@ -3,6 +3,7 @@ package copy
 import (
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 )
@@ -13,14 +14,19 @@ type item struct {
 	info     fs.FileInfo // of what src leads to, or of src itself in a recursive copy; nil if err is set
 	err      error
 	merge    bool // dst is a folder that gets the contents of src, not src itself
+
+	url     *url.URL // of a source that is read over a network: src is how to show it, and info is known when it is opened
+	unnamed bool     // its name in the folder dst is known then too
 }
 
 // isTree says whether the item is a folder to copy with all that is in it.
-func (it item) isTree(o *Options) bool { return it.err == nil && it.info.IsDir() && o.Recursive }
+func (it item) isTree(o *Options) bool {
+	return it.err == nil && !it.remote() && it.info.IsDir() && o.Recursive
+}
 
 // size is how many bytes the item has as far as is known.
 func (it item) size() int64 {
-	if it.err != nil || !it.info.Mode().IsRegular() {
+	if it.err != nil || it.remote() || !it.info.Mode().IsRegular() {
 		return 0
 	}
 	return it.info.Size()
@@ -31,12 +37,28 @@ func plan(o *Options) ([]item, error) {
 	if err := check(o); err != nil {
 		return nil, err
 	}
+	if o.Output != nil && IsURL(o.Sources[0]) {
+		it, err := remoteItem(o, o.Sources[0], false)
+		it.dst = outputName
+		return []item{it}, err
+	}
+	if o.Output != nil {
+		it := item{src: o.Sources[0], dst: outputName}
+		it.info, it.err = look(it.src, false)
+		return []item{it}, nil
+	}
 	into, err := intoDir(o)
 	if err != nil {
 		return nil, err
 	}
 	items := make([]item, len(o.Sources))
 	for i, src := range o.Sources {
+		if IsURL(src) {
+			if items[i], err = remoteItem(o, src, into); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		it := item{src: src, dst: o.Dest}
 		if into {
 			it.dst, it.merge = landing(o.Dest, src)
@@ -94,6 +116,8 @@ func check(o *Options) error {
 	switch {
 	case len(o.Sources) == 0:
 		return usagef("no source is given")
+	case o.Output != nil:
+		return checkOutput(o)
 	case o.Dest == "":
 		return usagef("no destination is given")
 	case o.TargetDir && o.NoTargetDir:
@@ -104,8 +128,10 @@ func check(o *Options) error {
 		return usagef("chunk size %d is below zero", o.ChunkSize)
 	case o.Workers < 0:
 		return usagef("%d workers are below zero", o.Workers)
+	case o.Expect != nil && (len(o.Sources) > 1 || o.Recursive):
+		return usagef("a digest to expect is that of one file")
 	}
-	return nil
+	return checkRemote(o)
 }
 
 // intoDir says whether the destination is a folder that receives the sources under their own names.

@@ -8,8 +8,8 @@ import (
 )
 
 // resume takes over what an earlier run has copied, and begins a journal where that is worth it: a file of one chunk is
-// copied again as a whole.
-func (f *file) resume(ctx context.Context) error {
+// copied again as a whole. src is what the source is known by.
+func (f *incoming) resume(ctx context.Context, src identity) error {
 	m, err := statFile(f.part.f)
 	if err != nil {
 		return fmt.Errorf("cannot read %s: %w", f.part.name, because(err))
@@ -22,7 +22,7 @@ func (f *file) resume(ctx context.Context) error {
 		return f.startOver()
 	}
 	shown := beside(f.to.shown, filepath.Base(path))
-	journal, state, err := openJournal(path, shown, identityOf(f.meta), f.part.f)
+	journal, state, err := openJournal(path, shown, src, f.part.f)
 	if err != nil {
 		return err
 	}
@@ -40,6 +40,7 @@ func (f *file) resume(ctx context.Context) error {
 		return f.emptyPart()
 	}
 	f.noted.Store(true)
+	f.had = state.done
 	had := f.dataSize()
 	f.extents = missing(f.extents, state.done)
 	f.Progress.Grow(0, f.dataSize()-had)
@@ -56,7 +57,7 @@ func (f *file) resume(ctx context.Context) error {
 }
 
 // checkAgain hashes the ranges of a journal that may have outlived their data.
-func (f *file) checkAgain(ctx context.Context, done []hashedRange) ([]hashedRange, error) {
+func (f *incoming) checkAgain(ctx context.Context, done []hashedRange) ([]hashedRange, error) {
 	read := func(p []byte, off int64) (int, error) { return pread(f.part.f, p, off) }
 	kept, err := rehash(ctx, read, done)
 	if err != nil {
@@ -69,7 +70,7 @@ func (f *file) checkAgain(ctx context.Context, done []hashedRange) ([]hashedRang
 }
 
 // startOver removes what an earlier run has left, the journal first: it must not tell of what is no longer there.
-func (f *file) startOver() error {
+func (f *incoming) startOver() error {
 	if err := f.dropJournal(); err != nil {
 		return err
 	}
@@ -77,14 +78,14 @@ func (f *file) startOver() error {
 }
 
 // dropJournal removes the journal of an earlier run.
-func (f *file) dropJournal() error {
+func (f *incoming) dropJournal() error {
 	if err := removeJournal(f.journalPath()); err != nil {
 		return fmt.Errorf("cannot remove the journal of %s: %w", f.to.shown, because(err))
 	}
 	return nil
 }
 
-func (f *file) emptyPart() error {
+func (f *incoming) emptyPart() error {
 	if err := f.part.f.Truncate(0); err != nil {
 		return fmt.Errorf("cannot create %s: %w", f.to.shown, because(err))
 	}
@@ -103,7 +104,7 @@ type notes struct {
 }
 
 // note adds a range that was written to the journal. With Fsync it does so when the range is on the device.
-func (f *file) note(r hashedRange) error {
+func (f *incoming) note(r hashedRange) error {
 	if !f.Fsync {
 		f.noted.Store(true)
 		return f.journal.add(r)
@@ -121,7 +122,7 @@ func (f *file) note(r hashedRange) error {
 	return f.noteSynced(ranges)
 }
 
-func (f *file) noteSynced(ranges []hashedRange) error {
+func (f *incoming) noteSynced(ranges []hashedRange) error {
 	if err := f.out.Sync(); err != nil {
 		return f.writeError(err)
 	}
@@ -140,7 +141,7 @@ func (f *file) noteSynced(ranges []hashedRange) error {
 }
 
 // journalPath is the path of the journal. In a tree, it goes by the open directory.
-func (f *file) journalPath() string {
+func (f *incoming) journalPath() string {
 	hashed := f.part.name != partName(f.to.name, false)
 	if f.node == nil {
 		return journalPath(f.to.shown, hashed)

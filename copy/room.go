@@ -150,7 +150,7 @@ func (f *file) dataNeeded() int64 {
 	if err != nil {
 		return 0 // the copy will say so
 	}
-	return (&file{extents: extents}).dataSize()
+	return (&incoming{extents: extents}).dataSize()
 }
 
 // oldPart looks at what an earlier run may have left of a large file.

@@ -10,8 +10,10 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"pace/limiter"
+	"pace/limiter/exchange"
 	"pace/limiter/progress"
 )
 
@@ -43,8 +45,16 @@ type run struct {
 	openRing func(workers int, size int64) (driver, error)
 	wrap     func(driver) driver
 	ranges   rangeCopier
+	sized    func()
 
 	syncEvery int64
+
+	web         *web          // if a source is a URL
+	speedWindow time.Duration // of [exchange.Options]
+	backoff     func(n int) time.Duration
+	unopened    atomic.Int64 // sources that are URLs
+	umask       fs.FileMode  // if a source is a URL: nobody else asks what a new file's mode is
+	claiming    sync.Mutex   // held while a destination is claimed
 
 	noRanges sync.Map // devices between which the kernel copies nothing
 }
@@ -80,6 +90,7 @@ func newRun(o Options) *run {
 	r.links.init()
 	r.live.all = map[abandoner]bool{}
 	r.engine = newEngine(r.nextJob)
+	r.sized, r.backoff = r.size, exchange.Backoff
 	return r
 }
 
@@ -87,16 +98,23 @@ func (r *run) run(ctx context.Context) (Report, error) {
 	report := Report{Backend: backendOf(r.Mode), Workers: r.workers()}
 	var err error
 	if r.items, err = plan(&r.Options); err == nil {
+		if r.anyRemote() {
+			r.umask = umask() // no worker makes files yet
+		}
 		r.merges = mergesAny(&r.Options, r.items)
 		report.Backend, err = r.drive(ctx)
 	}
+	return r.withTotals(report), err
+}
+
+func (r *run) withTotals(report Report) Report {
 	report.CPUs = report.Workers
 	if report.Backend == backendRing {
 		report.CPUs = 1
 	}
 	report.Totals = r.Progress.Totals()
 	report.Warnings = r.warnings.Load()
-	return report, err
+	return report
 }
 
 // drive copies all items, and returns which backend did it.
@@ -106,7 +124,11 @@ func (r *run) drive(ctx context.Context) (backend string, err error) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 	}
-	r.size()
+	r.sized()
+	if r.anyRemote() {
+		r.web = r.openWeb()
+		defer r.web.client.Close()
+	}
 	r.driver, backend = r.openDriver()
 	r.driver = r.wrap(r.driver)
 	defer func() {
@@ -114,6 +136,9 @@ func (r *run) drive(ctx context.Context) (backend string, err error) {
 			err = e
 		}
 	}()
+	if r.web != nil {
+		backend = r.web.client.Backend()
+	}
 	defer r.live.abandon()
 	err = limiter.Each(ctx, r.Mode, r.width, r.engine.next, func(ctx context.Context, j job) error { return j(ctx) })
 	switch {
@@ -137,6 +162,10 @@ func (r *run) size() {
 		size := it.size()
 		r.Progress.Grow(1, size)
 		largest = max(largest, size)
+	}
+	if r.anyRemote() {
+		r.sizeForNetwork(largest)
+		return
 	}
 	if trees {
 		r.chunk, r.width = r.chunkSize(), r.workers()
@@ -166,7 +195,9 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 			r.walk = nil
 		}
 		if r.at == len(r.items) {
-			r.Progress.SetTotalKnown()
+			if r.web == nil {
+				r.Progress.SetTotalKnown()
+			}
 			return nil, io.EOF
 		}
 		if r.merges && r.engine.busy() {
@@ -174,6 +205,9 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 		}
 		it := r.items[r.at]
 		r.at++
+		if it.remote() {
+			return func(ctx context.Context) error { return r.copyRemote(ctx, it) }, nil
+		}
 		if skip, err := r.claim(it); skip || err != nil {
 			if err := r.unclaimed(ctx, it, err); err != nil {
 				return nil, err
@@ -199,6 +233,9 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 
 // copyItem is the job that begins a source of its own that is no tree. Its error is one that ends the run.
 func (r *run) copyItem(ctx context.Context, it item) error {
+	if r.Output != nil {
+		return r.copyOut(ctx, it)
+	}
 	t, err := r.target(it)
 	if err != nil {
 		return r.failed(ctx, it.src, err, false)
@@ -214,7 +251,9 @@ func (r *run) copyItem(ctx context.Context, it item) error {
 		r.tell(it.src, it.dst)
 		return nil
 	}
-	f := &file{run: r, from: place{shown: it.src}, meta: metaOfInfo(it.info), inPlace: t.inPlace}
+	f := &file{
+		incoming: incoming{run: r, meta: metaOfInfo(it.info)}, from: place{shown: it.src}, inPlace: t.inPlace,
+	}
 	if f.to = (place{shown: t.path}); t.inPlace == 0 {
 		if f.to, err = openParent(t.path); err != nil {
 			return r.failed(ctx, it.src, fmt.Errorf("cannot create %s: %w", t.path, because(err)), false)

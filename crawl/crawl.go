@@ -387,11 +387,11 @@ func (c *crawler) tryAgain(it *item, r *response) (again bool, err error) {
 	var pause time.Duration
 	switch {
 	case r.pushedBack():
-		pause = c.frontier.backOff(it, retryAfter(r.header, time.Now()))
+		pause = c.frontier.backOff(it, exchange.RetryAfter(r.header, time.Now()))
 	case timedOut(r.err):
 		pause = c.frontier.backOff(it, 0) // it may have too much to do already
 	case exchange.Retryable(r.err) || r.status >= 500:
-		pause = backoff(it.attempts + 1)
+		pause = exchange.Backoff(it.attempts + 1)
 	default:
 		c.frontier.answered(it)
 		return false, nil

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pace/limiter/exchange"
 )
 
 func mustURL(t testing.TB, s string) URL {
@@ -278,7 +280,7 @@ func TestFrontierBackOff(t *testing.T) {
 				asked = time.Hour
 			}
 			now := f.backOff(it, asked)
-			if most := min(firstBackoff<<i, maxBackoff); i == 5 && now != asked || i != 5 && (now < most/2 || now > most) {
+			if most := min(exchange.FirstBackoff<<i, exchange.MaxBackoff); i == 5 && now != asked || i != 5 && (now < most/2 || now > most) {
 				t.Errorf("pause %d is %v", i, now)
 			}
 			pause += now

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"pace/limiter"
+	"pace/limiter/exchange"
 )
 
 // raw answers with these bytes as they are, and hangs up.
@@ -244,14 +245,14 @@ func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
 		"": 0, "0": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "-1": 0, "1.5": 0, "soon": 0, "7, 8": 0, "\xff": 0,
-		"86401": maxAsked, "9223372036854775807": maxAsked, "99999999999999999999999999": maxAsked,
+		"86401": exchange.MaxAsked, "9223372036854775807": exchange.MaxAsked, "99999999999999999999999999": exchange.MaxAsked,
 		"Thu, 01 Jan 2026 00:00:09 GMT":    9 * time.Second,
 		"Thu, 01 Jan 1970 00:00:00 GMT":    0,
-		"Fri, 31 Dec 9999 23:59:59 GMT":    maxAsked,
+		"Fri, 31 Dec 9999 23:59:59 GMT":    exchange.MaxAsked,
 		"Thursday, 01-Jan-26 00:01:00 GMT": time.Minute,
 		"Fri, 32 Dec 2026 00:00:00 GMT":    0,
 	} {
-		if got := retryAfter(http.Header{"Retry-After": {value}}, now); got != want {
+		if got := exchange.RetryAfter(http.Header{"Retry-After": {value}}, now); got != want {
 			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 	}

@@ -407,7 +407,7 @@ func TestTimeoutsPauseTheHost(t *testing.T) {
 		if _, err := c.run(t.Context(), seeds); err != nil {
 			t.Error(err)
 		}
-		if d := starts["http://a.test/2"].Sub(starts["http://a.test/1"]); d < 100*time.Millisecond+firstBackoff/2 {
+		if d := starts["http://a.test/2"].Sub(starts["http://a.test/1"]); d < 100*time.Millisecond+exchange.FirstBackoff/2 {
 			t.Errorf("the next request came after %v", d)
 		}
 		if m != limiter.Sequential && starts["http://b.test/"].Sub(starts["http://a.test/1"]) > 100*time.Millisecond {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"pace/limiter/exchange"
 )
 
 // openOutputs opens the frontier, and the outputs as the frontier remembers them.
@@ -111,7 +113,7 @@ func (c *crawler) recover() (*recovery, error) {
 	}
 	gap := time.Duration(0)
 	if c.o.Rate > 0 {
-		gap = time.Duration(min(float64(time.Second)/c.o.Rate, float64(maxAsked)))
+		gap = time.Duration(min(float64(time.Second)/c.o.Rate, float64(exchange.MaxAsked)))
 	}
 	f, old, err := newDiskFrontier(db, c.hosts, gap, c.o.MaxPages, c.counter, c.gate)
 	if f != nil {

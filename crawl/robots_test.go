@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pace/limiter/exchange"
 )
 
 func TestRobotsAllows(t *testing.T) {
@@ -253,17 +255,17 @@ func FuzzRetryAfter(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		got := retryAfter(http.Header{"Retry-After": {value}}, now)
+		got := exchange.RetryAfter(http.Header{"Retry-After": {value}}, now)
 		want := time.Duration(0)
 		text := strings.TrimSpace(value)
 		if n, ok := new(big.Int).SetString(text, 10); ok && strings.Trim(text, "0123456789") == "" {
-			want = maxAsked
-			if n.Cmp(big.NewInt(int64(maxAsked/time.Second))) < 0 {
+			want = exchange.MaxAsked
+			if n.Cmp(big.NewInt(int64(exchange.MaxAsked/time.Second))) < 0 {
 				want = time.Duration(n.Int64()) * time.Second
 			}
 		} else if at, err := http.ParseTime(text); err == nil && at.After(now) {
-			want = maxAsked
-			if at.Before(now.Add(maxAsked)) {
+			want = exchange.MaxAsked
+			if at.Before(now.Add(exchange.MaxAsked)) {
 				want = at.Sub(now)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pace/limiter"
+	"pace/limiter/exchange"
 	"pace/limiter/progress"
 )
 
@@ -106,7 +107,7 @@ func (f *schedule) backOff(it *item, asked time.Duration) time.Duration {
 	q.strikes++
 	pause := asked
 	if pause <= 0 {
-		pause = backoff(q.strikes)
+		pause = exchange.Backoff(q.strikes)
 	}
 	f.hosts.Pause(q.key, time.Now().Add(pause))
 	return pause

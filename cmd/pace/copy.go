@@ -41,11 +41,13 @@ type copyFlags struct {
 
 	verify, fsync, direct bool
 	hash                  *filecopy.Hash
+	expect                *filecopy.Digest
 	sparse                filecopy.Sparse
 	iops                  float64
 	chunkSize             int64
 	rate                  float64
 	reflink               filecopy.Reflink
+	networkFlags
 }
 
 func copyCommand(std streams) *cli.Command {
@@ -62,7 +64,7 @@ func copyCommand(std streams) *cli.Command {
 		switchFlag(where, "verbose", "name each file on stdout when it is copied", &f.verbose, "v"),
 	}
 	flags = append(flags, f.whichFlags()...)
-	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8)")...)
+	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8, from URLs: 16)")...)
 	flags = append(flags,
 		valueFlag(groupHow, "chunk-size", "copy `SIZE` with one operation, for example 256KiB",
 			into(&f.chunkSize, chunkKind, "")),
@@ -78,18 +80,22 @@ func copyCommand(std streams) *cli.Command {
 			into(&f.sparse, sparseKind, "auto")),
 		switchFlag(groupHow, "verify", "read each file back from its device and compare before it has its name", &f.verify),
 		valueFlag(groupHow, "hash", "verify by `HASH`: xxh3, blake3 or sha256", into(&f.hash, hashKind, "xxh3")),
+		valueFlag(groupHow, "expect-hash", "fail, without a file, unless it has this `DIGEST`, for example sha256:5feceb66...",
+			into(&f.expect, digestKind, "")),
 		switchFlag(groupHow, "direct", "move the data of large files past the page cache", &f.direct),
 		switchFlag(groupHow, "fsync", "bring everything to the device before it has its name", &f.fsync),
 		switchFlag(groupHow, "no-resume", "begin anew where an earlier run was stopped, and leave nothing to resume",
 			&f.noResume),
 		switchFlag(groupHow, "fail-fast", "stop at the first item that fails", &f.failFast),
 	)
+	flags = append(flags, f.networkFlags.flags()...)
 	flags = append(flags, f.showFlags()...)
 	return &cli.Command{
-		Name:      "copy",
-		HideHelp:  true,
-		Usage:     "copy files and trees in chunks, many at a time",
-		UsageText: "pace copy [flags] SRC DST\npace copy [flags] SRC... DIR\npace copy [flags] -t DIR SRC...",
+		Name:     "copy",
+		HideHelp: true,
+		Usage:    "copy files and trees in chunks, many at a time",
+		UsageText: "pace copy [flags] SRC DST\npace copy [flags] SRC... DIR\npace copy [flags] -t DIR SRC...\n" +
+			"pace copy [flags] URL... DIR\npace copy [flags] URL FILE|-",
 		Description: `
 Copies files and trees as cp does, with many chunks and files in flight. A file
 has its final name only when it is whole, and so has a new tree: until then they
@@ -101,16 +107,31 @@ everything. A tree is stopped as soon as more of it was seen than fits.
 Within NFS, SMB, Ceph and FUSE the server copies ranges by itself, unless
 --reflink never is given; in every mode a worker's thread waits for that.
 
+SRC may be a URL, http:// or https://. Its file is fetched in ranges by several
+connections, and a run that was stopped goes on where it was as long as ETag or
+Last-Modified say that the file is the same; a server without ranges, or without
+either, is read by one connection. In a folder the file has the name that the
+server gives it, or that of the URL. Lost and slow connections, 429 and 5xx are
+tried again. --header goes to the host of the URL and not where it redirects to.
+DST - is stdout, in order. Proxies are taken from --proxy or the environment
+(http_proxy, https_proxy, no_proxy). A site with all that is in it is fetched by
+pace crawl --mirror.
+
 Examples:
   pace copy -a ~/photos /mnt/backup/
   pace copy -a --update --delete --exclude '*.o' src/. /mnt/mirror
   pace copy big.iso /mnt/backup/
+  pace copy https://example.org/big.iso .
+  pace copy --expect-hash sha256:5fec... https://example.org/x.tgz - | tar xz
   pace copy --rate 20MiB/s --report run.json big.iso /mnt/nas/
   pace copy --mode threads --workers 8 -T big.iso other.iso`,
 		Flags: flags,
 		Action: func(c *cli.Context) error {
 			if f.workers == 0 {
 				f.workers = filecopy.DefaultWorkers(f.mode)
+				if f.mode != limiter.Sequential && slices.ContainsFunc(c.Args().Slice(), filecopy.IsURL) {
+					f.workers = filecopy.NetworkWorkers
+				}
 			}
 			o, err := f.options(c.Args().Slice())
 			if err != nil {
@@ -155,6 +176,15 @@ var (
 		[]filecopy.Sparse{filecopy.SparseAuto, filecopy.SparseAlways, filecopy.SparseNever})
 )
 
+// digestKind is the name of a hash and a digest.
+var digestKind = kind[*filecopy.Digest]{
+	usage: "use for example sha256:5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9",
+	parse: func(s string) (*filecopy.Digest, error) {
+		d := &filecopy.Digest{}
+		return d, d.Set(s)
+	},
+}
+
 // chunkKind is a size that is not zero.
 var chunkKind = kind[int64]{usage: sizeKind.usage, parse: func(s string) (int64, error) {
 	n, err := parseSize(s)
@@ -171,7 +201,7 @@ func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 		Reflink: f.reflink, NoClobber: f.noClobber || f.skipExisting, Recursive: f.recursive, Archive: f.archive,
 		OneFileSystem: f.oneFS, NoResume: f.noResume, FailFast: f.failFast,
 		Update: f.update, Checksum: f.checksum, Delete: f.delete, MaxDelete: int64(f.maxDelete), DryRun: f.dryRun,
-		Verify: f.verify, Hash: *f.hash, Fsync: f.fsync, Direct: f.direct, Sparse: f.sparse,
+		Verify: f.verify, Hash: *f.hash, Expect: f.expect, Fsync: f.fsync, Direct: f.direct, Sparse: f.sparse,
 	}
 	switch {
 	case o.TargetDir && o.NoTargetDir:
@@ -188,12 +218,20 @@ func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 		last := len(operands) - 1
 		o.Sources, o.Dest = operands[:last], operands[last]
 	}
+	if o.Dest == "-" {
+		if f.report == "-" || f.verbose {
+			return o, usagef("copy", "the file and %s cannot both go to stdout; ./- is a file of that name",
+				map[bool]string{true: "the report", false: "the names of -v"}[f.report == "-"])
+		}
+		o.Output = f.std.stdout
+	}
 	if o.NoTargetDir && len(o.Sources) > 1 {
 		return o, usagef("copy", "-T takes one source, not %d; see pace copy --help", len(o.Sources))
 	}
 	if o.Dest == "" || slices.Contains(o.Sources, "") {
 		return o, usagef("copy", "an empty name is no file; see pace copy --help")
 	}
+	o.Network = f.network()
 	o.Rate, o.IOPS = limiter.NewRate(f.rate), limiter.NewRate(f.iops)
 	var err error
 	if o.Filter, err = f.filter("copy"); err != nil {

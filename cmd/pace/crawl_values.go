@@ -20,6 +20,15 @@ type headerLine struct{ name, value string }
 var headerKind = kind[headerLine]{usage: `use for example "Accept-Language: en"`, parse: parseHeader}
 
 func parseHeader(s string) (headerLine, error) {
+	h, err := parseHeaderLine(s)
+	if err == nil && h.name == "User-Agent" { // robots.txt is matched with it
+		return headerLine{}, errors.New("--user-agent sets this")
+	}
+	return h, err
+}
+
+// parseHeaderLine reads one field of a request's header.
+func parseHeaderLine(s string) (headerLine, error) {
 	name, value, ok := strings.Cut(s, ":")
 	value = strings.TrimSpace(value)
 	switch {
@@ -30,8 +39,6 @@ func parseHeader(s string) (headerLine, error) {
 	}
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	switch name {
-	case "User-Agent": // robots.txt is matched with it
-		return headerLine{}, errors.New("--user-agent sets this")
 	case "Host", "Content-Length", "Transfer-Encoding", "Connection":
 		return headerLine{}, errors.New("each request sets this itself")
 	}

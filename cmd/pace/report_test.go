@@ -159,8 +159,12 @@ func TestThreadsAreCounted(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("counts threads that have ended too")
 	}
+	var all sync.WaitGroup // each job waits for all
+	all.Add(20)
 	block := func(_ context.Context, c *progress.Counter) error {
 		defer c.Begin().End()
+		all.Done()
+		all.Wait()
 		time.Sleep(50 * time.Millisecond)
 		return nil
 	}

@@ -79,7 +79,8 @@ func TestStraceCopy(t *testing.T) {
 				t.Fatal(err)
 			}
 			calls, stderr := strace(t, "pread64,pwrite64,read,write,copy_file_range,sendfile,splice,io_uring_setup,io_uring_enter",
-				c.options, "copy", "--mode", c.mode, "--workers", "8", "--chunk-size", "256KiB", "--progress", "never", src, dst)
+				c.options, "copy", "--mode", c.mode, "--workers", "8", "--chunk-size", "256KiB", "--progress", "never",
+				"--rate", "128MiB/s", src, dst) // with a rate all get their turn, however the threads are scheduled
 			threads, enters, other := map[string]bool{}, 0, []traced{}
 			for _, call := range calls {
 				// The journal is no data: each record is a few bytes, written where the chunk was copied.

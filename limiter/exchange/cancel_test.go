@@ -154,10 +154,10 @@ func TestNextAddress(t *testing.T) {
 		s := serve(t, answer(hello, true))
 		for _, bad := range []netip.AddrPort{closed, hole} {
 			if bad == hole && mode == limiter.Sequential {
-				continue // it is async, and takes two seconds
+				continue // it is async, and takes seconds
 			}
 			c := newClient(t, exchange.Options{
-				Mode: mode, Timeout: 2200 * time.Millisecond,
+				Mode: mode, Timeout: 5 * time.Second, // half of it for the first address
 				Lookup: func(_ context.Context, host string, port uint16) ([]netip.AddrPort, error) {
 					if host != "two.test" || port != 80 {
 						t.Errorf("lookup of %s:%d", host, port)

@@ -25,8 +25,9 @@ func Extend(body io.ReadCloser, d time.Duration) {
 		}
 	}
 	if s := x.conn.speed; s != nil {
-		s.deadline = x.deadline
-		_ = s.until(x.conn, s.end.Add(d))
+		s.deadline, s.end = x.deadline, s.end.Add(d)
+		s.since = time.Now() // what came before is allowed for
+		_ = s.arm(x.conn)
 		return
 	}
 	_ = x.conn.sock.SetDeadline(x.deadline) // it fails where the next read will

@@ -16,9 +16,13 @@ type speed struct {
 	window   time.Duration
 	deadline time.Time // of the exchange; zero for none
 
-	got int64     // in the present window
-	end time.Time // of the present window
+	got   int64     // in the present window
+	end   time.Time // of the present window
+	since time.Time // when the last read ended
 }
+
+// maxIdle is how long nobody may read before that counts: a peer is not slow because its answer is not wanted.
+const maxIdle = 100 * time.Millisecond
 
 // watchSpeed begins to watch the answer whose first byte has arrived, if that is asked for.
 func (x *exchange) watchSpeed() error {
@@ -34,13 +38,12 @@ func (x *exchange) watchSpeed() error {
 
 // begin begins a window.
 func (s *speed) begin(c *conn, now time.Time) error {
-	s.got = 0
-	return s.until(c, now.Add(s.window))
+	s.got, s.end = 0, now.Add(s.window)
+	return s.arm(c)
 }
 
-// until has the window end at a time.
-func (s *speed) until(c *conn, end time.Time) error {
-	s.end = end
+// arm makes reading wait until the window ends and no longer.
+func (s *speed) arm(c *conn) error {
 	deadline := s.end
 	if !s.deadline.IsZero() && s.deadline.Before(deadline) {
 		deadline = s.deadline
@@ -50,6 +53,13 @@ func (s *speed) until(c *conn, end time.Time) error {
 
 // read reads from the connection. At the end of a window in which too little arrived it fails.
 func (s *speed) read(c *conn, p []byte) (int, error) {
+	if idle := time.Since(s.since); !s.since.IsZero() && idle > maxIdle {
+		s.end = s.end.Add(idle)
+		if err := s.arm(c); err != nil {
+			return 0, err
+		}
+	}
+	defer func() { s.since = time.Now() }()
 	for {
 		n, err := c.nc.Read(p)
 		s.got += int64(n)

@@ -63,17 +63,26 @@ func TestTLS(t *testing.T) {
 // Bytes that TLS brings unasked are seen as those of a plain connection are.
 func TestTLSIdleConnection(t *testing.T) {
 	forEachMode(t, func(t *testing.T, mode limiter.Mode) {
+		spoken := make(chan struct{}, 1) // the connection has got all that it gets: what is written on it has arrived
 		s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			nc, rw, err := w.(http.Hijacker).Hijack()
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			defer func() { _ = nc.Close() }()
+			told := false
+			defer func() {
+				_ = nc.Close()
+				if !told {
+					spoken <- struct{}{}
+				}
+			}()
 			_, _ = io.WriteString(nc, hello)
 			time.Sleep(10 * time.Millisecond) // a record of its own, and maybe a segment
 			if strings.HasSuffix(r.URL.Path, "unasked") {
 				_, _ = io.WriteString(nc, strings.Replace(hello, "hello", "wrong", 1))
+				spoken <- struct{}{}
+				told = true
 				_, _ = rw.ReadByte()
 			}
 		}))
@@ -86,7 +95,7 @@ func TestTLSIdleConnection(t *testing.T) {
 				if r.trace.Reused {
 					t.Errorf("%s: the connection was used again", path)
 				}
-				time.Sleep(30 * time.Millisecond) // let it arrive
+				<-spoken
 			}
 		}
 	})

@@ -1,0 +1,232 @@
+package copy
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"sync"
+)
+
+// localSource is a regular file of this machine.
+type localSource struct {
+	*run
+	shown string
+	file  *os.File
+	meta  meta
+}
+
+func (s *localSource) open(context.Context) (found, error) {
+	var err error
+	if s.file, err = os.Open(s.shown); err != nil {
+		return found{}, fmt.Errorf("cannot read %s: %w", s.shown, because(err))
+	}
+	if s.meta, err = statFile(s.file); err != nil {
+		return found{}, fmt.Errorf("cannot read %s: %w", s.shown, because(err))
+	}
+	if !s.meta.mode.IsRegular() {
+		return found{}, &ChangedError{s.shown}
+	}
+	id := identityOf(s.meta)
+	what := found{size: s.meta.size, ranges: true, mode: s.meta.perm(), mtime: s.meta.mtime, id: &id}
+	if s.meta.size == 0 || sizeUnsure(s.meta) {
+		what.size, what.ranges = -1, false
+	}
+	return what, nil
+}
+
+func (s *localSource) read(ctx context.Context, c chunk) io.ReadCloser {
+	return &localReader{source: s, ctx: ctx, off: c.off, left: c.n}
+}
+
+func (s *localSource) unchanged(context.Context) error {
+	now, err := statFile(s.file)
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", s.shown, because(err))
+	}
+	if !s.meta.unchanged(now) {
+		return &ChangedError{s.shown}
+	}
+	return nil
+}
+
+func (s *localSource) close() {
+	if s.file != nil {
+		_ = s.file.Close()
+	}
+}
+
+// localReader reads into lent buffers only, as the driver wants it.
+type localReader struct {
+	source *localSource
+	ctx    context.Context
+	off    int64
+	left   int64 // below zero: up to the end
+}
+
+func (l *localReader) Read(p []byte) (int, error) {
+	if l.left == 0 {
+		return 0, io.EOF
+	}
+	if l.left > 0 {
+		p = p[:min(int64(len(p)), l.left)]
+	}
+	op := l.source.Progress.Begin()
+	n, err := readFull(l.ctx, l.source.driver, l.source.file, p, l.off)
+	op.End()
+	l.off += int64(n)
+	switch {
+	case err != nil:
+		return n, fmt.Errorf("cannot read %s: %w", l.source.shown, err)
+	case l.left > 0 && n < len(p):
+		return n, &ChangedError{l.source.shown}
+	case n == 0:
+		return 0, io.EOF
+	}
+	l.left = max(l.left-int64(n), -1)
+	return n, nil
+}
+
+func (l *localReader) Close() error { return nil }
+
+// localSink is a file of this machine: it goes by way of a part file, with a journal where the source can be recognised.
+type localSink struct {
+	*run
+	src  string // for messages
+	path string
+
+	in *incoming // nil when none is begun
+
+	mu   sync.Mutex
+	sums []hashedRange // of what was written, to verify it; guarded by mu
+}
+
+// metaOfFound returns what a copy is given of its source. It is no file of this machine, so it is like none of them.
+func metaOfFound(what found) meta {
+	return meta{
+		mode: what.mode, size: max(what.size, 0), blocks: -1, mtime: what.mtime, atime: what.mtime,
+		dev: math.MaxUint64, ino: math.MaxUint64,
+	}
+}
+
+func (s *localSink) begin(ctx context.Context, what found) (need, error) {
+	to, err := openParent(s.path)
+	if err != nil {
+		return need{}, fmt.Errorf("cannot create %s: %w", s.path, because(err))
+	}
+	s.in = &incoming{run: s.run, to: to, given: to.dir, meta: metaOfFound(what)}
+	if err := s.beginPart(ctx, what); err != nil {
+		return need{}, err
+	}
+	return need{extents: s.in.extents}, nil
+}
+
+func (s *localSink) beginPart(ctx context.Context, what found) error {
+	f := s.in
+	var err error
+	if f.part, err = openPart(ctx, f.to, f.meta); err != nil {
+		return err
+	}
+	f.out = f.part.f
+	f.extents = wholeOf(what)
+	all := f.dataSize()
+	if what.id != nil && what.ranges && what.size > 0 {
+		err = f.resume(ctx, *what.id)
+	} else {
+		err = f.startOver()
+	}
+	s.sums = f.had
+	if err != nil || what.size <= 0 {
+		return err
+	}
+	return f.makeRoom(ctx, all)
+}
+
+func (s *localSink) write(ctx context.Context, p []byte, off int64) error {
+	f := s.in
+	if err := f.writePart(ctx, p, off); err != nil {
+		return err
+	}
+	if f.journal == nil && !s.Verify {
+		return nil
+	}
+	r := rangeOf(p, off)
+	if s.Verify {
+		s.mu.Lock()
+		s.sums = append(s.sums, r)
+		s.mu.Unlock()
+	}
+	if f.journal == nil {
+		return nil
+	}
+	return f.note(r)
+}
+
+func (s *localSink) commit(ctx context.Context, size int64) (bool, error) {
+	f := s.in
+	if f.meta.size != size || s.Sparse == SparseAlways { // its end may be a hole
+		if err := f.out.Truncate(size); err != nil {
+			return false, f.roomError(because(err))
+		}
+	}
+	if err := s.settle(ctx); err != nil {
+		return false, err
+	}
+	kept, err := f.finish()
+	if err == nil {
+		_ = f.given.close()
+		s.in = nil
+	}
+	return kept, err
+}
+
+// settle does what comes between the data and the name.
+func (s *localSink) settle(ctx context.Context) error {
+	f := s.in
+	if err := s.verify(ctx); err != nil {
+		return err
+	}
+	if err := f.expect(ctx, s.src); err != nil {
+		return err
+	}
+	if err := f.keep(f.out, nil, s.src, f.meta); err != nil {
+		return err
+	}
+	if s.Fsync {
+		if err := f.out.Sync(); err != nil {
+			return f.writeError(err)
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// verify reads back what was written and compares it with what has arrived: a source may be far away, and have changed
+// since.
+func (s *localSink) verify(ctx context.Context) error {
+	f := s.in
+	if !s.Verify {
+		return nil
+	}
+	if err := f.out.Sync(); err != nil {
+		return f.writeError(err)
+	}
+	forget(f.out)
+	kept, err := rehash(ctx, func(p []byte, off int64) (int, error) { return pread(f.out, p, off) }, s.sums)
+	if err != nil {
+		return err
+	}
+	if len(kept) < len(s.sums) {
+		return &VerifyError{Source: s.src, Dest: f.to.shown}
+	}
+	return nil
+}
+
+func (s *localSink) abort(keep bool) bool {
+	if f := s.in; f != nil {
+		f.leave(keep && f.worthKeeping())
+		_ = f.given.close()
+		s.in = nil
+	}
+	return true
+}

@@ -1,0 +1,154 @@
+package copy
+
+import (
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// IsURL says whether a source is read over the network. A file of such a name can be given as ./http:….
+func IsURL(source string) bool {
+	scheme, _, ok := strings.Cut(source, "://")
+	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
+}
+
+// parseURL reads a source that IsURL. A fragment names a place in the file and is no part of the request.
+func parseURL(source string) (*url.URL, error) {
+	u, err := url.Parse(source)
+	if err != nil || u.Hostname() == "" {
+		return nil, usagef("%s is not a URL with a host", shownURL(source))
+	}
+	u.Scheme = strings.ToLower(u.Scheme)
+	u.Fragment, u.RawFragment = "", ""
+	return u, nil
+}
+
+// shownURL returns a URL as messages may have it: who signed it, or may use it, is a secret.
+func shownURL(source string) string {
+	u, err := url.Parse(source)
+	if err != nil {
+		scheme, rest, _ := strings.Cut(source, "://")
+		return scheme + "://" + rest[strings.LastIndex(rest, "@")+1:]
+	}
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	if u.RawQuery == "" {
+		return u.String()
+	}
+	parts := strings.Split(u.RawQuery, "&")
+	for i, part := range parts {
+		if name, _, ok := strings.Cut(part, "="); ok && isSecret(name) {
+			parts[i] = name + "=..."
+		}
+	}
+	u.RawQuery = strings.Join(parts, "&")
+	return u.String()
+}
+
+// isSecret says whether a query's parameter is a credential, as in the signed URLs of object stores.
+func isSecret(name string) bool {
+	name = strings.ToLower(name)
+	for _, end := range []string{"signature", "credential", "token", "password", "secret", "api_key", "apikey"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return name == "sig" || name == "key"
+}
+
+// sameOrigin says whether what is meant for a may be told to b (RFC 6454).
+func sameOrigin(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && portOf(a) == portOf(b)
+}
+
+func portOf(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"http": "80", "https": "443"}[u.Scheme]
+}
+
+const (
+	noName  = "index.html" // of a URL that ends with a slash, as wget has it
+	longest = 240          // bytes of a name: its part file's has more
+)
+
+// nameOf returns what a downloaded file is called: as Content-Disposition says (RFC 6266), or by the last part of the
+// URL's path.
+func nameOf(u *url.URL, h http.Header) string {
+	if _, params, err := mime.ParseMediaType(h.Get("Content-Disposition")); err == nil {
+		if name := cleanName(params["filename"]); name != "" {
+			return name
+		}
+	}
+	if strings.HasSuffix(u.Path, "/") {
+		return noName
+	}
+	if name := cleanName(path.Base(u.Path)); name != "" {
+		return name
+	}
+	return noName
+}
+
+// cleanName makes a file's name of what a server says: one that stays in its folder, is not hidden, looks like no option,
+// and that every system can hold. It returns nothing if nothing is left.
+func cleanName(name string) string {
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	name = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune(`<>:"|?*`, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	name = strings.TrimRight(strings.TrimSpace(name), ". ")
+	if name == "" {
+		return ""
+	}
+	base, _, _ := strings.Cut(name, ".")
+	if name[0] == '.' || name[0] == '-' || isDevice(base) {
+		name = "_" + strings.TrimLeft(name, ".-")
+	}
+	if len(name) > longest {
+		end := path.Ext(name)
+		if len(end) > 20 {
+			end = ""
+		}
+		name = strings.ToValidUTF8(name[:longest-len(end)], "") + end
+	}
+	return name
+}
+
+// isDevice says whether Windows takes a name for a device's.
+func isDevice(base string) bool {
+	base = strings.ToUpper(base)
+	switch base {
+	case "CON", "PRN", "AUX", "NUL":
+		return true
+	}
+	return len(base) == 4 && (base[:3] == "COM" || base[:3] == "LPT") && base[3] >= '0' && base[3] <= '9'
+}
+
+// remoteInfo is what is known of a file that is not of this machine, as an fs.FileInfo.
+type remoteInfo struct{ what found }
+
+func (i remoteInfo) Name() string       { return i.what.name }
+func (i remoteInfo) Size() int64        { return max(i.what.size, 0) }
+func (i remoteInfo) Mode() fs.FileMode  { return i.what.mode }
+func (i remoteInfo) ModTime() time.Time { return i.what.mtime }
+func (i remoteInfo) IsDir() bool        { return false }
+func (i remoteInfo) Sys() any           { return nil }
+
+// StatusError says that a server does not give what it was asked for.
+type StatusError struct {
+	URL    string // without credentials
+	Code   int    // RFC 9110 section 15
+	Status string // the code and its reason, as the server has them
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("the server answers %s", e.Status) }
