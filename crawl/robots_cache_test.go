@@ -78,7 +78,8 @@ func TestRobotsMakeRoom(t *testing.T) {
 				t.Errorf("%s failed: %v", url, failed)
 			}
 		}
-		if n := w.hitsOf("a.test/robots.txt"); n < 2 {
+		// Where many pages are on their way at once, those of a host may all be before its robots.txt has to go.
+		if n := w.hitsOf("a.test/robots.txt"); n < 2 && m == limiter.Sequential {
 			t.Errorf("a robots.txt was asked for %d times, which is no test", n)
 		}
 	})
