@@ -80,6 +80,9 @@ func (y *relay) begin(ctx context.Context) error {
 	y.begun = true
 	if y.buffers = y.driver; y.need.chunk > y.chunk {
 		y.buffers = newPreadDriver(y.need.chunk, false)
+		if local, ok := y.from.(*localSource); ok {
+			local.foreign = true
+		}
 	}
 	if !y.what.ranges || y.what.size < 0 {
 		size, err := y.copyRange(ctx, chunk{0, -1})

@@ -64,7 +64,7 @@ func copyCommand(std streams) *cli.Command {
 		switchFlag(where, "verbose", "name each file on stdout when it is copied", &f.verbose, "v"),
 	}
 	flags = append(flags, f.whichFlags()...)
-	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8, from URLs: 16)")...)
+	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8, with URLs: 16)")...)
 	flags = append(flags,
 		valueFlag(groupHow, "chunk-size", "copy `SIZE` with one operation, for example 256KiB",
 			into(&f.chunkSize, chunkKind, "")),
@@ -116,7 +116,7 @@ Examples:
 		Action: func(c *cli.Context) error {
 			if f.workers == 0 {
 				f.workers = filecopy.DefaultWorkers(f.mode)
-				if f.mode != limiter.Sequential && slices.ContainsFunc(c.Args().Slice(), filecopy.IsURL) {
+				if f.mode != limiter.Sequential && slices.ContainsFunc(append(c.Args().Slice(), f.targetDir), filecopy.IsURL) {
 					f.workers = filecopy.NetworkWorkers
 				}
 			}
@@ -219,6 +219,9 @@ func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 		return o, usagef("copy", "an empty name is no file; see pace copy --help")
 	}
 	o.Network = f.network()
+	if err := objectStore(&o); err != nil {
+		return o, err
+	}
 	o.Rate, o.IOPS = limiter.NewRate(f.rate), limiter.NewRate(f.iops)
 	var err error
 	if o.Filter, err = f.filter("copy"); err != nil {
