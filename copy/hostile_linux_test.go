@@ -138,12 +138,7 @@ func TestHostileCancelRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.discard()
-	in, err := os.Open("a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = in.Close() }()
-	f := &file{incoming: incoming{run: newRun(Options{}), part: p, extents: []extent{{0, 2 * roomSlice}}}, in: in}
+	f := &incoming{run: newRun(Options{}), part: p, extents: []extent{{0, 2 * roomSlice}}}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := f.makeRoom(ctx, 0); !errors.Is(err, context.Canceled) {

@@ -24,6 +24,7 @@ var longAgo = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 // origin is a server of one file that can be told how to behave.
 type origin struct {
 	*httptest.Server
+	t        *testing.T
 	data     []byte
 	etag     string
 	modified time.Time
@@ -37,7 +38,7 @@ type origin struct {
 }
 
 func newOrigin(t *testing.T, data []byte) *origin {
-	o := &origin{data: data, etag: `"v1"`, modified: longAgo}
+	o := &origin{t: t, data: data, etag: `"v1"`, modified: longAgo}
 	o.Server = httptest.NewServer(o)
 	t.Cleanup(o.Close)
 	return o
@@ -46,10 +47,10 @@ func newOrigin(t *testing.T, data []byte) *origin {
 func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	o.requests = append(o.requests, r)
-	data, etag, modified := o.data, o.etag, o.modified
+	data, etag, modified, fault := o.data, o.etag, o.modified, o.fault
 	o.mu.Unlock()
 	counted := &countingWriter{w, &o.sent}
-	if o.fault != nil && o.fault(counted, r) {
+	if fault != nil && fault(counted, r) {
 		return
 	}
 	serve(counted, r, data, etag, modified)
@@ -64,6 +65,12 @@ func serve(w http.ResponseWriter, r *http.Request, data []byte, etag string, mod
 	http.ServeContent(w, r, "", modified, bytes.NewReader(data))
 }
 
+// behave sets how it answers from now on.
+func (o *origin) behave(fault func(w http.ResponseWriter, r *http.Request) bool) {
+	o.set(func() { o.fault = fault })
+}
+
+// set changes the server while it runs.
 func (o *origin) set(f func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -82,9 +89,8 @@ type countingWriter struct {
 }
 
 func (w *countingWriter) Write(p []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(p)
-	w.n.Add(int64(n))
-	return n, err
+	w.n.Add(int64(len(p))) // before a client can have them, and end the test
+	return w.ResponseWriter.Write(p)
 }
 
 func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -243,6 +249,7 @@ func TestHTTPBadServers(t *testing.T) {
 		"that asks for a second":                once(status(http.StatusServiceUnavailable, "Retry-After", "1")),
 		"that redirects each request elsewhere": func(o *origin) {
 			other := httptest.NewServer(o)
+			o.t.Cleanup(other.Close)
 			var n atomic.Int64
 			o.fault = func(w http.ResponseWriter, r *http.Request) bool {
 				if strings.HasPrefix(r.URL.Path, "/at") {
@@ -319,7 +326,7 @@ func TestHTTPBadServers(t *testing.T) {
 			t.Parallel()
 			inModes(t, func(t *testing.T, m limiter.Mode) {
 				o := newOrigin(t, data)
-				spoil(o)
+				o.set(func() { spoil(o) })
 				_, to := dirs(t)
 				downloaded(t, fetch(to, o.URL+"/f", m))
 				same(t, path.Join(to, onlyName(t, to)), data)
@@ -328,7 +335,7 @@ func TestHTTPBadServers(t *testing.T) {
 					return // what went out cannot be taken back
 				}
 				o2 := newOrigin(t, data)
-				spoil(o2)
+				o2.set(func() { spoil(o2) })
 				opts := fetch("", o2.URL+"/f", m)
 				opts.Output = &out
 				downloaded(t, opts)

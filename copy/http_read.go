@@ -278,7 +278,7 @@ func (h *httpReader) changed() error {
 // noRanges is what to say of a server whose ranges are none. The whole file may still be right.
 func (h *httpReader) noRanges() error {
 	h.mu.Lock()
-	h.single = true
+	h.single, h.known = true, true
 	h.mu.Unlock()
 	return &startOverError{
 		"the server does not send ranges as they are asked for: one connection",

@@ -88,7 +88,7 @@ func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answ
 		}
 	}
 	for {
-		got.Response, err = s.web.client.Do(req, nil)
+		got.Response, err = s.web.client.Do(req, nil) //nolint:bodyclose // end does
 		// The server has closed a kept connection; there are only so many of these.
 		if e, ok := errors.AsType[*exchange.Error](err); !ok || e.Kind != exchange.Stale {
 			break

@@ -23,12 +23,14 @@ type httpSource struct {
 
 	version version
 	size    int64
-	opened  int // how often
+	opened  int    // how often
+	last    probed // what was found then
 
 	mu     sync.Mutex
 	at     *url.URL // where its redirects lead; guarded by mu
 	way    way      // guarded by mu
 	single bool     // one request for all of it: nothing else can be trusted; guarded by mu
+	known  bool     // that is all that has turned out: last still holds; guarded by mu
 	gate   *gate
 }
 
@@ -54,7 +56,7 @@ type way int
 
 const (
 	byIfRange way = iota // only if the version is the one that is known
-	byRange              // unconditionally: the server ignores the range if there is a condition. The answer must name the version
+	byRange              // unconditionally, as some servers ignore a range with a condition: the answer must name the version
 )
 
 func newHTTPSource(w *web, u *url.URL, shown string) *httpSource {
@@ -68,7 +70,12 @@ func (s *httpSource) open(ctx context.Context) (found, error) {
 	s.at, s.way, s.gate = s.url, byIfRange, &gate{open: make(chan struct{})}
 	// A file that changes all the time is whole at least within one answer.
 	s.single = s.single || s.opened == maxRestarts+1
+	known := s.known
+	s.known = false
 	s.mu.Unlock()
+	if known {
+		return s.found(s.last), nil
+	}
 	p, err := s.probe(ctx)
 	for range 2 {
 		if err != nil || !p.young || s.single {
@@ -86,7 +93,7 @@ func (s *httpSource) open(ctx context.Context) (found, error) {
 	s.mu.Lock()
 	s.at = p.at
 	s.mu.Unlock()
-	s.version, s.size = p.version, p.size
+	s.version, s.size, s.last = p.version, p.size, p
 	return s.found(p), nil
 }
 
@@ -199,7 +206,7 @@ func (s *httpSource) ofHead(got *answer) (probed, bool) {
 		return probed{}, false
 	}
 	p, err := s.ofAnswer(got, got.ContentLength, ranges == "bytes")
-	return p, err == nil
+	return p, err == nil && (p.version.known() || p.young)
 }
 
 // ofGet reads an answer to GET of the first byte.

@@ -29,15 +29,16 @@ type Network struct {
 	Retries int
 }
 
+// What is taken for zero in a Network.
 const (
 	DefaultTimeout  = time.Minute
 	DefaultMinSpeed = 1 * kib // bytes a second: less is taken for a connection that hangs
 	DefaultRetries  = 5       // about 15 s with the pauses in between
-
-	// NetworkWorkers is how many chunks are in flight from a network, unless told otherwise. A single connection seldom
-	// gets all that a link carries, and browsers have taught servers to bear as many.
-	NetworkWorkers = 16
 )
+
+// NetworkWorkers is how many chunks are in flight from a network, unless told otherwise: a single connection seldom gets
+// all that a link carries. Sequential has one.
+const NetworkWorkers = 16
 
 // Of chunks that are read from a network. A request costs a round trip; a chunk that is lost costs nothing, since what has
 // arrived of it is kept.

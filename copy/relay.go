@@ -78,6 +78,7 @@ func (y *relay) begin(ctx context.Context) error {
 		return err
 	}
 	y.begun = true
+	y.countMissing()
 	if y.buffers = y.driver; y.need.chunk > y.chunk {
 		y.buffers = newPreadDriver(y.need.chunk, false)
 		if local, ok := y.from.(*localSource); ok {
@@ -104,6 +105,17 @@ func (y *relay) begin(ctx context.Context) error {
 		return nil
 	}
 	return y.complete(ctx, y.what.size)
+}
+
+// countMissing leaves out what an earlier run has copied, which the sink has told the progress of.
+func (y *relay) countMissing() {
+	if !y.what.ranges {
+		return
+	}
+	y.counted = y.moved.Load()
+	for _, e := range y.need.extents {
+		y.counted += e.end - e.off
+	}
 }
 
 // count tells the progress that n bytes are known of this file.

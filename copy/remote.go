@@ -118,5 +118,5 @@ func (y *relay) askInShares(c *cutter) {
 	}
 	workers := int64(y.workers())
 	c.share = 2 * workers
-	c.least = max(min(leastAsked, c.left/workers), fewestAsked)
+	c.least = max(min(leastAsked, c.left/(4*workers)), fewestAsked)
 }

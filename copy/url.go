@@ -39,7 +39,7 @@ func shownURL(source string) string {
 		scheme, rest, _ := strings.Cut(source, "://")
 		return scheme + "://" + rest[strings.LastIndex(rest, "@")+1:]
 	}
-	u.User = nil
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
 	if u.RawQuery == "" {
 		return u.String()
 	}

@@ -132,7 +132,7 @@ func TestCutterInShares(t *testing.T) {
 	for _, c := range []struct {
 		size, workers int64
 		most          int64 // requests
-	}{{1 << 30, 16, 160}, {12 * mib, 16, 24}, {3 * mib, 16, 12}, {300_000, 16, 2}, {1 << 30, 1, 80}, {100 << 30, 16, 7000}, {1, 1, 1}} {
+	}{{1 << 30, 16, 160}, {12 * mib, 16, 64}, {3 * mib, 16, 12}, {300_000, 16, 2}, {1 << 30, 1, 80}, {100 << 30, 16, 7000}, {1, 1, 1}} {
 		r := newRun(Options{Sources: []string{"http://h/"}, Workers: int(c.workers)})
 		y := &relay{run: r, far: true}
 		cut := y.cutterOf([]extent{{0, c.size / 3}, {c.size / 2, c.size}})

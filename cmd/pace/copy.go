@@ -80,7 +80,7 @@ func copyCommand(std streams) *cli.Command {
 			into(&f.sparse, sparseKind, "auto")),
 		switchFlag(groupHow, "verify", "read each file back from its device and compare before it has its name", &f.verify),
 		valueFlag(groupHow, "hash", "verify by `HASH`: xxh3, blake3 or sha256", into(&f.hash, hashKind, "xxh3")),
-		valueFlag(groupHow, "expect-hash", "fail, without a file, unless it has this `DIGEST`, for example sha256:5feceb66…",
+		valueFlag(groupHow, "expect-hash", "fail, without a file, unless it has this `DIGEST`, for example sha256:5feceb66...",
 			into(&f.expect, digestKind, "")),
 		switchFlag(groupHow, "direct", "move the data of large files past the page cache", &f.direct),
 		switchFlag(groupHow, "fsync", "bring everything to the device before it has its name", &f.fsync),
@@ -91,10 +91,11 @@ func copyCommand(std streams) *cli.Command {
 	flags = append(flags, f.networkFlags.flags()...)
 	flags = append(flags, f.showFlags()...)
 	return &cli.Command{
-		Name:      "copy",
-		HideHelp:  true,
-		Usage:     "copy files and trees in chunks, many at a time",
-		UsageText: "pace copy [flags] SRC DST\npace copy [flags] SRC... DIR\npace copy [flags] -t DIR SRC...",
+		Name:     "copy",
+		HideHelp: true,
+		Usage:    "copy files and trees in chunks, many at a time",
+		UsageText: "pace copy [flags] SRC DST\npace copy [flags] SRC... DIR\npace copy [flags] -t DIR SRC...\n" +
+			"pace copy [flags] URL... DIR\npace copy [flags] URL FILE|-",
 		Description: `
 Copies files and trees as cp does, with many chunks and files in flight. A file
 has its final name only when it is whole, and so has a new tree: until then they
@@ -106,10 +107,22 @@ everything. A tree is stopped as soon as more of it was seen than fits.
 Within NFS, SMB, Ceph and FUSE the server copies ranges by itself, unless
 --reflink never is given; in every mode a worker's thread waits for that.
 
+SRC may be a URL, http:// or https://. Its file is fetched in ranges by several
+connections, and a run that was stopped goes on where it was as long as ETag or
+Last-Modified say that the file is the same; a server without ranges, or without
+either, is read by one connection. In a folder the file has the name that the
+server gives it, or that of the URL. Lost and slow connections, 429 and 5xx are
+tried again. --header goes to the host of the URL and not where it redirects to.
+DST - is stdout, in order. Proxies are taken from --proxy or the environment
+(http_proxy, https_proxy, no_proxy). A site with all that is in it is fetched by
+pace crawl --mirror.
+
 Examples:
   pace copy -a ~/photos /mnt/backup/
   pace copy -a --update --delete --exclude '*.o' src/. /mnt/mirror
   pace copy big.iso /mnt/backup/
+  pace copy https://example.org/big.iso .
+  pace copy --expect-hash sha256:5fec... https://example.org/x.tgz - | tar xz
   pace copy --rate 20MiB/s --report run.json big.iso /mnt/nas/
   pace copy --mode threads --workers 8 -T big.iso other.iso`,
 		Flags: flags,
