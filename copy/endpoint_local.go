@@ -110,6 +110,8 @@ type localSink struct {
 	*run
 	src  string // for messages
 	path string
+	// parent opens the place of a file in a tree, as often as it is asked; nil for a file of its own.
+	parent func() (place, error)
 
 	in *incoming // nil when none is begun
 
@@ -126,15 +128,26 @@ func metaOfFound(what found) meta {
 }
 
 func (s *localSink) begin(ctx context.Context, what found) (need, error) {
-	to, err := openParent(s.path)
+	to, err := s.open()
 	if err != nil {
-		return need{}, fmt.Errorf("cannot create %s: %w", s.path, because(err))
+		return need{}, err
 	}
-	s.in = &incoming{run: s.run, to: to, given: to.dir, meta: metaOfFound(what)}
+	s.in = &incoming{run: s.run, to: to, given: to.dir, below: s.parent != nil, meta: metaOfFound(what)}
 	if err := s.beginPart(ctx, what); err != nil {
 		return need{}, err
 	}
 	return need{extents: s.in.extents}, nil
+}
+
+func (s *localSink) open() (place, error) {
+	if s.parent != nil {
+		return s.parent()
+	}
+	to, err := openParent(s.path)
+	if err != nil {
+		err = fmt.Errorf("cannot create %s: %w", s.path, because(err))
+	}
+	return to, err
 }
 
 func (s *localSink) beginPart(ctx context.Context, what found) error {

@@ -16,6 +16,7 @@ type incoming struct {
 	to    place
 	given *dir  // the folder of to, if it is open for this file alone
 	node  *node // if it is in a tree
+	below bool  // it is in a tree without nodes
 
 	meta    meta // of the source
 	out     *os.File

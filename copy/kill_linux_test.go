@@ -41,12 +41,14 @@ type child struct {
 	ChunkSize    int64
 	Workers      int
 	Counter      string // a file that outlives the child: see written
+	S3           S3
+	Plain        bool // without Archive
 }
 
 func (c child) options() Options {
 	return Options{
 		Sources: []string{c.Source}, Dest: c.Dest, Mode: c.Mode, ChunkSize: c.ChunkSize, Workers: c.Workers,
-		Archive: !IsURL(c.Source), NoTargetDir: true, Reflink: ReflinkNever,
+		Archive: !IsURL(c.Source) && !c.Plain, NoTargetDir: true, Reflink: ReflinkNever, S3: c.S3,
 	}
 }
 

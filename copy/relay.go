@@ -158,6 +158,14 @@ func (y *relay) copyChunk(ctx context.Context, c chunk) error {
 	if err := y.wait(ctx, c.n); err != nil {
 		return err
 	}
+	if to, ok := y.to.(*s3Sink); ok && to.within != nil {
+		err := to.copyPart(ctx, c)
+		if err == nil {
+			y.moved.Add(c.n)
+			y.Progress.AddBytes(c.n)
+		}
+		return err
+	}
 	_, err := y.copyRange(ctx, c)
 	return err
 }

@@ -93,7 +93,7 @@ func objectItem(o *Options, src string, into bool) (item, error) {
 	if err != nil {
 		return it, err
 	}
-	into = into && !it.merge
+	into = into && !it.merge && (!it.prefix || o.TargetDir || len(o.Sources) > 1)
 	if o.Output != nil {
 		it.dst = outputName
 		return it, nil

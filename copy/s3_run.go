@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 
 	"github.com/minio/minio-go/v7"
@@ -92,17 +93,41 @@ func (r *run) relayObject(ctx context.Context, it item, from source, what found,
 // aimObject decides where what was found goes.
 func (r *run) aimObject(ctx context.Context, y *relay, it item) (skip bool, err error) {
 	if it.to == nil {
-		return r.aim(y, it)
+		return r.aimHere(ctx, y, it)
 	}
 	sink := newS3Sink(r.store, it.src, *it.to)
-	if local, ok := y.from.(*localSource); ok {
-		sink.from = local
+	switch from := y.from.(type) {
+	case *localSource:
+		sink.from = from
+	case *s3Source:
+		if from.at == *it.to {
+			return false, usagef("%s and %s are the same object", it.src, it.dst)
+		}
+		if r.Expect == nil && from.info.ETag != "" { // else its bytes have to come by
+			sink.within = from
+		}
 	}
 	y.to = sink
 	if skip, err := r.claimObject(it); skip || err != nil {
 		return skip, err
 	}
-	return r.staysThere(ctx, *it.to, y.what)
+	return r.staysThere(ctx, *it.to, y)
+}
+
+// aimHere decides where an object goes on this machine.
+func (r *run) aimHere(ctx context.Context, y *relay, it item) (skip bool, err error) {
+	if from, ok := y.from.(*s3Source); ok && r.Checksum && r.Output == nil {
+		if info, err := os.Stat(it.dst); err == nil && info.Mode().IsRegular() {
+			f, err := os.Open(it.dst)
+			if err != nil {
+				return false, fmt.Errorf("cannot read %s: %w", it.dst, because(err))
+			}
+			if same, err := r.sameFileAs(ctx, it.dst, f, from); same || err != nil {
+				return same, err
+			}
+		}
+	}
+	return r.aim(y, it)
 }
 
 // claimObject decides about an item whose object an earlier one has made.
@@ -123,8 +148,8 @@ func (r *run) claimObject(it item) (skip bool, err error) {
 }
 
 // staysThere says whether the object is to stay as it is.
-func (r *run) staysThere(ctx context.Context, at object, what found) (bool, error) {
-	if !r.NoClobber && !r.Update {
+func (r *run) staysThere(ctx context.Context, at object, y *relay) (bool, error) {
+	if !r.NoClobber && !r.Update && !r.Checksum {
 		return false, nil
 	}
 	now, there, err := r.store.look(ctx, at)
@@ -134,11 +159,16 @@ func (r *run) staysThere(ctx context.Context, at object, what found) (bool, erro
 	if r.NoClobber {
 		return true, nil
 	}
-	is := now.LastModified
+	if r.Checksum {
+		if same, err := r.store.sameObject(ctx, y.from, y.what, now); same || err != nil || !r.Update {
+			return same, err
+		}
+	}
+	is, what := now.LastModified, y.what
 	if t, ok := storedTime(now.UserMetadata); ok {
 		is = t
 	}
-	return is.After(what.mtime) || is.Equal(what.mtime) && now.Size == what.size, nil
+	return is.After(what.mtime) || is.Equal(what.mtime) && now.Size == max(what.size, 0), nil
 }
 
 // look says what object is at a place, if there is one.
@@ -160,4 +190,15 @@ func (s *store) look(ctx context.Context, at object) (info minio.ObjectInfo, the
 func isMissing(err error) bool {
 	var e *StoreError
 	return errors.As(err, &e) && e.Status == http.StatusNotFound && e.Code != minio.NoSuchBucket
+}
+
+// sameFileAs says whether an open file, which it closes, has the bytes of an object.
+func (r *run) sameFileAs(ctx context.Context, shown string, f *os.File, from *s3Source) (bool, error) {
+	local := &localSource{run: r, shown: shown, file: f}
+	defer local.close()
+	what, err := local.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	return r.store.sameObject(ctx, local, what, from.info)
 }

@@ -37,6 +37,8 @@ type s3Sink struct {
 	at  object
 	// from is the source if it costs nothing to read it again: so parts of an earlier run are compared with it.
 	from source
+	// within is the source if it is in the same store, which then copies it itself.
+	within *s3Source
 
 	what   found
 	part   int64
@@ -78,15 +80,21 @@ func (o *Options) partSize(size int64) int64 {
 
 func (s *s3Sink) begin(ctx context.Context, what found) (need, error) {
 	s.what, s.part = what, s.partSize(what.size)
+	if s.within != nil {
+		s.part = min(max(s.part, withinPart), largestPart)
+	}
 	s.parts, s.sent, s.held, s.id, s.next, s.blind = map[int]minio.ObjectPart{}, nil, nil, "", 0, 0
 	if s.Expect != nil {
 		s.sum = s.Expect.Hash.New()
 	}
 	s.single = what.size >= 0 && what.size <= s.part
 	n := need{extents: wholeOf(what), chunk: s.part, whole: true}
-	if s.single {
+	switch {
+	case s.single:
 		n.chunk = max(what.size, 1)
 		return n, nil
+	case what.size < 0:
+		return n, nil // the first piece tells whether there are more
 	}
 	if err := s.beginUpload(ctx); err != nil {
 		return need{}, s.failed(ctx, err)
@@ -106,6 +114,9 @@ func (s *s3Sink) cannot(err error) error { return fmt.Errorf("cannot write %s: %
 // options say what the object will be.
 func (s *s3Sink) options() minio.PutObjectOptions {
 	o := minio.PutObjectOptions{UserMetadata: storedMeta(s.what), ContentType: mime.TypeByExtension(path.Ext(s.at.key))}
+	if s.within != nil {
+		o = optionsOf(s.within.info)
+	}
 	if s.NoClobber {
 		o.SetMatchETagExcept("*")
 	}
@@ -115,6 +126,13 @@ func (s *s3Sink) options() minio.PutObjectOptions {
 func (s *s3Sink) write(ctx context.Context, p []byte, off int64) error {
 	if err := s.inOrder(ctx, p, off); err != nil {
 		return err
+	}
+	if s.what.size < 0 && s.id == "" {
+		if s.single = int64(len(p)) < s.part; !s.single {
+			if err := s.beginUpload(ctx); err != nil {
+				return s.failed(ctx, err)
+			}
+		}
 	}
 	if s.single { // it would have its name at once
 		s.held = append(s.held[:0], p...)
@@ -235,10 +253,13 @@ func (s *s3Sink) commit(ctx context.Context, size int64) (bool, error) {
 		}
 	}
 	var err error
-	if s.single || len(s.parts) == 0 {
+	switch {
+	case s.within != nil && s.single:
+		err = s.copyWhole(ctx)
+	case s.single, len(s.sent) == 0:
 		s.abortUpload()
 		err = s.put(ctx, s.held)
-	} else {
+	default:
 		err = s.complete(ctx, size)
 	}
 	var e *StoreError
@@ -266,7 +287,7 @@ func (s *s3Sink) abort(keep bool) bool {
 
 // verify reads the object back, if that is asked for, and compares it with what was sent. One that is not the same goes.
 func (s *s3Sink) verify(ctx context.Context, size int64) error {
-	if !s.Verify || size == 0 {
+	if !s.Verify || size == 0 || s.within != nil {
 		return nil
 	}
 	back := &s3Source{store: s.store, at: s.at}

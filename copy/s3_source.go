@@ -34,7 +34,7 @@ func (s *s3Source) open(ctx context.Context) (found, error) {
 			s.first, s.info, _, err = s.core.GetObject(ctx, s.at.bucket, s.at.key, minio.GetObjectOptions{})
 			return err
 		}
-		s.info, err = s.core.StatObject(ctx, s.at.bucket, s.at.key, minio.StatObjectOptions{})
+		s.info, err = s.core.StatObject(ctx, s.at.bucket, s.at.key, minio.StatObjectOptions{Checksum: s.Checksum})
 		return err
 	})
 	if err != nil {

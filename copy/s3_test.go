@@ -16,7 +16,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"pace/copy/internal/gwtest"
+	"pace/copy/gwtest"
 	"pace/limiter"
 )
 

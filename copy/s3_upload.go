@@ -59,8 +59,10 @@ func sumsFrom(in io.Reader, buf []byte, withMD5 bool) (partSums, error) {
 }
 
 func (s partSums) crc() string {
-	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, s.crc32c))
+	return base64.StdEncoding.EncodeToString(s.crcBytes())
 }
+
+func (s partSums) crcBytes() []byte { return binary.BigEndian.AppendUint32(nil, s.crc32c) }
 
 // are says whether a part that a store has is of the same bytes.
 func (s partSums) are(part minio.ObjectPart) bool {
@@ -111,7 +113,6 @@ func (s *store) summed(ctx context.Context, call func(ctx context.Context, with 
 
 // beginUpload goes on with the upload of an earlier run, or begins one.
 func (s *s3Sink) beginUpload(ctx context.Context) error {
-	s.withSums = !s.noSums.Load()
 	if taken, err := s.takeOver(ctx); taken || err != nil {
 		return err
 	}
