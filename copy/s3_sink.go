@@ -42,8 +42,9 @@ type s3Sink struct {
 
 	what   found
 	part   int64
-	id     string // of the upload; empty for none
-	single bool   // it takes one request
+	id     string   // of the upload; empty for none
+	old    []string // uploads that were ended
+	single bool     // it takes one request
 
 	held     []byte // a single object, until its source is known not to have changed
 	withSums bool   // the store keeps a checksum of each part
@@ -271,6 +272,9 @@ func (s *s3Sink) commit(ctx context.Context, size int64) (bool, error) {
 		return false, s.failed(ctx, err)
 	}
 	s.id = ""
+	for _, id := range s.old {
+		s.end(id)
+	}
 	return false, s.verify(ctx, size)
 }
 

@@ -139,7 +139,7 @@ func (s *s3Sink) takeOver(ctx context.Context) (bool, error) {
 	}
 	for _, u := range all {
 		if s.NoResume {
-			s.end(u.UploadID)
+			s.endOld(u.UploadID)
 			s.Log.Info("starting over", "item", s.at.String(), "reason", "--no-resume")
 			continue
 		}
@@ -201,7 +201,7 @@ func (s *s3Sink) take(ctx context.Context, u minio.ObjectMultipartInfo) (bool, e
 	// What an object says of its file was said when the upload began.
 	if last := s.lastChange(); last.After(u.Initiated.Add(clocks)) {
 		s.Log.Warn("starting over", "item", s.at.String(), "reason", "the source has changed since")
-		s.end(u.UploadID)
+		s.endOld(u.UploadID)
 		return false, nil
 	}
 	s.id, s.part, s.withSums = u.UploadID, size, sums
@@ -331,15 +331,33 @@ func (s *s3Sink) abortUpload() {
 	}
 }
 
+// endOld ends an upload of an earlier run, now and once more when all is done: a part that was under way when its sender
+// was killed may still arrive in between, and in some stores then brings the upload back.
+//
+//	https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
+func (s *s3Sink) endOld(id string) {
+	s.end(id)
+	s.old = append(s.old, id)
+}
+
 // end ends an upload, also when the run has been stopped.
 func (s *s3Sink) end(id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err := s.insist(ctx, func(ctx context.Context) error {
-		return s.core.AbortMultipartUpload(ctx, s.at.bucket, s.at.key, id)
-	})
-	var e *StoreError
-	if err != nil && (!errors.As(err, &e) || e.Code != minio.NoSuchUpload) {
-		s.Log.Warn("an unfinished upload is left in the store", "item", s.at.String(), "reason", err)
+	for wait := 10 * time.Millisecond; ; wait *= 2 {
+		err := s.insist(ctx, func(ctx context.Context) error {
+			return s.core.AbortMultipartUpload(ctx, s.at.bucket, s.at.key, id)
+		})
+		if err == nil {
+			_, _, err = s.listed(ctx, id)
+		}
+		var e *StoreError
+		if errors.As(err, &e) && e.Status == http.StatusNotFound {
+			return
+		}
+		if err != nil || !pause(ctx, wait) {
+			s.Log.Warn("an unfinished upload is left in the store", "item", s.at.String(), "reason", err)
+			return
+		}
 	}
 }
