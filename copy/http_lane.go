@@ -39,13 +39,13 @@ func (l *lanes) to(u *url.URL) *lane {
 
 // enter waits until one more request may start. It takes its place, and leave gives that back.
 func (l *lane) enter(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		l.mu.Lock()
 		wait := time.Until(l.until)
 		if wait <= 0 && (l.most == 0 || l.active < l.most) {
 			l.active++
 			l.mu.Unlock()
-			return ctx.Err()
+			return nil
 		}
 		changed := l.changed
 		l.mu.Unlock()
@@ -53,6 +53,7 @@ func (l *lane) enter(ctx context.Context) error {
 			return err
 		}
 	}
+	return context.Cause(ctx)
 }
 
 // await waits for the first of three. A time that is over does not count.

@@ -17,9 +17,10 @@ import (
 //	header  magic[8] version nonce boot[40] source{dev ino size mtime ctime} part{dev ino born mount} zero[16] sum
 //	record  off n xxh3 sum
 //
-// A number is 8 bytes. The sum of the header is the XXH3 of what stands before it. The sum of a record is seeded with
-// that and with the record's place in the file: a record of an older journal, or one that got to another place, is none
-// of this journal. The first record that is not right ends the journal. An xxh3 of 0 stands for none.
+// A source that is a URL has hashes in the place of numbers: see version.identity. A number is 8 bytes. The sum of the
+// header is the XXH3 of what stands before it. The sum of a record is seeded with that and with the record's place in the
+// file: a record of an older journal, or one that got to another place, is none of this journal. The first record that is
+// not right ends the journal. An xxh3 of 0 stands for none.
 const (
 	journalMagic   = "pace-jnl"
 	journalVersion = 1
