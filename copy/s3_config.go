@@ -55,7 +55,8 @@ func S3FromEnvironment(getenv func(string) string) (S3, error) {
 		Style:    files.s3("addressing_style"),
 		Machine:  !strings.EqualFold(getenv("AWS_EC2_METADATA_DISABLED"), "true"),
 	}
-	if strings.EqualFold(either(getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), files.get("ignore_configured_endpoint_urls")), "true") {
+	ignore := either(getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), files.get("ignore_configured_endpoint_urls"))
+	if strings.EqualFold(ignore, "true") {
 		s.Endpoint = ""
 	}
 	id, secret := getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY")
@@ -70,7 +71,8 @@ func S3FromEnvironment(getenv func(string) string) (S3, error) {
 			s.Profile = files.profile
 		}
 	}
-	return s, s.trust(either(getenv("AWS_CA_BUNDLE"), files.get("ca_bundle")))
+	err = s.trust(either(getenv("AWS_CA_BUNDLE"), files.get("ca_bundle")))
+	return s, err
 }
 
 func either(a, b string) string {

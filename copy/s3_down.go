@@ -144,7 +144,8 @@ func (t *downTree) fetch(ctx context.Context, rel string, info minio.ObjectInfo)
 // makeFolder makes the folder that an object stands for.
 func (t *downTree) makeFolder(ctx context.Context, it item, parts []string, info minio.ObjectInfo) error {
 	if info.Size > 0 {
-		return t.failed(ctx, it.src, fmt.Errorf("cannot create %s: an object whose name ends with a slash has bytes", it.dst), true)
+		err := fmt.Errorf("cannot create %s: it is to be a folder, and the object has bytes", it.dst)
+		return t.failed(ctx, it.src, err, true)
 	}
 	if t.DryRun {
 		t.tell(it.src, it.dst)

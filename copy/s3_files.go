@@ -60,7 +60,8 @@ func readAWSFile(path, section string) (f *ini.File, s *ini.Section, found bool,
 		return nil, nil, false, fmt.Errorf("cannot read %s: it is no file of sections and settings", path)
 	}
 	found = f.HasSection(section)
-	return f, f.Section(section), found, nil
+	s = f.Section(section) // made if it is not there
+	return f, s, found, nil
 }
 
 // get returns a setting of the profile.

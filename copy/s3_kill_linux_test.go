@@ -37,8 +37,7 @@ func TestObjectKilled(t *testing.T) {
 				moved = &m.up
 			}
 			rnd := rand.New(rand.NewPCG(1, 2))
-			c := child{Source: source, Dest: dst, S3: g.config(), Plain: true}
-			c.S3.Endpoint = m.url
+			c := child{Source: source, Dest: dst, Store: m.url}
 			done := func() bool { return !up && exists(dst) }
 			for range kills {
 				c.Mode, c.Workers, c.ChunkSize = limiter.Modes[rnd.IntN(3)], 1, leastPart
@@ -71,8 +70,11 @@ func TestObjectKilled(t *testing.T) {
 func killedAfter(t *testing.T, c child, moved *atomic.Int64, n int64) bool {
 	t.Helper()
 	cmd := c.start(t)
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // it was killed, or done too early
+		close(ended)
+	}()
 	for first := moved.Load(); moved.Load() < first+n; {
 		select {
 		case <-ended:
@@ -91,8 +93,7 @@ func TestObjectUploadOfChangedSource(t *testing.T) {
 	m := newMeter(t, g.URL, time.Millisecond)
 	from, _ := dirs(t)
 	src := write(t, filepath.Join(from, "src"), random(20*mib))
-	c := child{Source: src, Dest: "s3://bucket/changed", S3: g.config(), Plain: true, Workers: 1, ChunkSize: leastPart}
-	c.S3.Endpoint = m.url
+	c := child{Source: src, Dest: "s3://bucket/changed", Store: m.url, Workers: 1, ChunkSize: leastPart}
 	if !killedAfter(t, c, &m.up, 12*mib) {
 		t.Fatal("it ended before it could be killed")
 	}

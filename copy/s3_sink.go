@@ -283,7 +283,7 @@ func (s *s3Sink) abort(keep bool) bool {
 	if !keep || s.NoResume {
 		s.abortUpload()
 	} else if s.id != "" {
-		s.Log.Info("the store keeps the parts of an unfinished upload: the same command goes on with them, --no-resume removes them",
+		s.Log.Info("the store keeps the parts that it has: the same command goes on with them, --no-resume removes them",
 			"item", s.at.String())
 	}
 	return true

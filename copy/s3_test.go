@@ -41,8 +41,10 @@ func newGateway(t testing.TB, buckets ...string) *gateway {
 	return &gateway{s, look}
 }
 
-func (g *gateway) config() S3 {
-	return S3{Endpoint: g.URL, Region: gwtest.Region, AccessKeyID: gwtest.Access, SecretAccessKey: gwtest.Secret}
+func (g *gateway) config() S3 { return storeAt(g.URL) }
+
+func storeAt(url string) S3 {
+	return S3{Endpoint: url, Region: gwtest.Region, AccessKeyID: gwtest.Access, SecretAccessKey: gwtest.Secret}
 }
 
 func (g *gateway) options(m limiter.Mode, src, dst string) Options {

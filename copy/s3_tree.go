@@ -92,7 +92,8 @@ type withinTree struct {
 
 func (t *withinTree) check() error {
 	from, to := *t.it.from, *t.it.to
-	if from.bucket == to.bucket && (strings.HasPrefix(to.prefix(), from.prefix()) || strings.HasPrefix(from.prefix(), to.prefix())) {
+	a, b := from.prefix(), to.prefix()
+	if from.bucket == to.bucket && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a)) {
 		return usagef("cannot copy %s to %s: one is in the other", from, to)
 	}
 	return nil

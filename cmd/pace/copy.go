@@ -118,15 +118,15 @@ DST - is stdout, in order. Proxies are taken from --proxy or the environment
 (http_proxy, https_proxy, no_proxy). A site with all that is in it is fetched by
 pace crawl --mirror.
 
-s3://BUCKET/KEY is an object of S3, or of a store that speaks as S3 does, as SRC,
-DST or both: then the store copies by itself. Endpoint, region and credentials
-are those of the AWS tools: AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID,
-AWS_PROFILE, AWS_CA_BUNDLE and so on, ~/.aws/config and ~/.aws/credentials. Large
-files go up in parts of 8 MiB (--chunk-size), in parallel; a run that was stopped
-goes on with the parts that the store has, if they are still those of the file,
-and --no-resume removes them. Time and mode are kept as rclone keeps them. With
--r, what is below SRC goes below DST, whether that is there or not, and each of
-several sources under its own name. Buckets are neither made nor removed.
+s3://BUCKET/KEY is an object of S3, or of a store that speaks as S3 does. It may
+be SRC, DST or both: then the store copies by itself. Endpoint, region and
+credentials are those of the AWS tools: AWS_ENDPOINT_URL_S3, AWS_REGION,
+AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_CA_BUNDLE and more, and the files in ~/.aws.
+A large file goes up in parts of 8 MiB (--chunk-size), in parallel; a run that
+was stopped goes on with the parts that the store has, if they are still those
+of the file, and --no-resume removes them. Time and mode are kept as rclone does.
+With -r, what is below SRC goes below DST, whether that is there or not, and of
+several sources each under its own name. Buckets are neither made nor removed.
 
 Examples:
   pace copy -a ~/photos /mnt/backup/
