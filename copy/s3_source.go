@@ -201,11 +201,15 @@ func (r *s3Reader) begin() error {
 		return r.changed()
 	case err != nil:
 		return r.cannot(err)
-	case info.ETag != r.info.ETag:
+	case info.ETag != r.info.ETag, !info.LastModified.Equal(r.info.LastModified):
 		r.drop()
 		return r.changed()
 	}
 	if got, ok := parseContentRange(header.Get("Content-Range")); ok {
+		if got.size >= 0 && got.size != r.info.Size {
+			r.drop()
+			return r.changed()
+		}
 		if got.off != r.off || got.end != r.end {
 			r.drop()
 			return r.cannot(errors.New("the store does not send the range that it was asked for"))

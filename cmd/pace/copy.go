@@ -124,7 +124,7 @@ credentials are those of the AWS tools: AWS_ENDPOINT_URL_S3, AWS_REGION,
 AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_CA_BUNDLE and more, and the files in ~/.aws.
 A large file goes up in parts of 8 MiB (--chunk-size), in parallel; a run that
 was stopped goes on with the parts that the store has, if they are still those
-of the file, and --no-resume removes them. Time and mode are kept as rclone does.
+of the file; --no-resume removes them. Time and mode are kept as rclone does.
 With -r, what is below SRC goes below DST, whether that is there or not, and of
 several sources each under its own name. Buckets are neither made nor removed.
 

@@ -37,6 +37,7 @@ type Server struct {
 
 	program string
 	addr    string
+	sidecar bool // the folder's file system has no attributes
 	dir     string
 	cmd     *exec.Cmd
 	output  *bytes.Buffer
@@ -58,8 +59,9 @@ func Start(tb testing.TB, buckets ...string) *Server {
 		}
 	}
 	tb.Cleanup(s.Kill)
-	// The port may be another's between its choice and its use.
-	for range 5 {
+	// The port may be another's between its choice and its use, and the file system may have no attributes.
+	for i := range 6 {
+		s.sidecar = i%2 == 1
 		if s.addr, err = freeAddr(); err == nil {
 			err = s.start(tb.Context())
 		}
@@ -101,13 +103,19 @@ func freeAddr() (string, error) {
 
 func (s *Server) start(ctx context.Context) error {
 	s.output, s.gone = &bytes.Buffer{}, make(chan struct{})
-	s.cmd = exec.Command(s.program, "--port", s.addr, "--access", Access, "--secret", Secret, "--region", Region,
-		"--keep-alive", "--quiet", "posix", "--sidecar", filepath.Join(s.dir, "meta"), s.Root)
+	args := []string{
+		"--port", s.addr, "--access", Access, "--secret", Secret, "--region", Region, "--keep-alive", "--quiet", "posix",
+	}
+	if s.sidecar {
+		meta := filepath.Join(s.dir, "meta")
+		if err := os.MkdirAll(meta, 0o755); err != nil {
+			return err
+		}
+		args = append(args, "--sidecar", meta)
+	}
+	s.cmd = exec.Command(s.program, append(args, s.Root)...)
 	s.cmd.Dir = s.dir
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
-	if err := os.MkdirAll(filepath.Join(s.dir, "meta"), 0o755); err != nil {
-		return err
-	}
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
