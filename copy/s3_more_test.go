@@ -145,11 +145,13 @@ func TestURLToObject(t *testing.T) {
 				data := random(size)
 				o := newOrigin(t, data)
 				if chunked {
-					o.fault = func(w http.ResponseWriter, _ *http.Request) bool {
-						_ = http.NewResponseController(w).Flush()
-						_, _ = w.Write(data)
-						return true
-					}
+					o.set(func() {
+						o.fault = func(w http.ResponseWriter, _ *http.Request) bool {
+							_ = http.NewResponseController(w).Flush()
+							_, _ = w.Write(data)
+							return true
+						}
+					})
 				}
 				key := fmt.Sprintf("web-%v-%d-%v", m, size, chunked)
 				opts := g.options(m, o.URL+"/f", "s3://bucket/"+key)
@@ -250,7 +252,7 @@ func TestLargeObject(t *testing.T) {
 		{src, "s3://bucket/large"}, {"s3://bucket/large", "s3://bucket/copy"}, {"s3://bucket/copy", filepath.Join(to, "dst")},
 	} {
 		o := g.options(limiter.Async, leg[0], leg[1])
-		o.Workers = 0
+		o.Workers, o.Sparse = 0, SparseAlways
 		downloaded(t, o)
 	}
 	report, err := Verify(t.Context(), VerifyOptions{Source: src, Dest: filepath.Join(to, "dst")})
