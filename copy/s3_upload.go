@@ -118,7 +118,7 @@ func (s *s3Sink) beginUpload(ctx context.Context) error {
 	}
 	return s.summed(ctx, func(ctx context.Context, with bool) (err error) {
 		opts := s.options()
-		if s.withSums = with; with {
+		if s.withSums = with && s.within == nil; s.withSums { // what the store copies itself it knows the sums of
 			opts.UserMetadata["X-Amz-Checksum-Algorithm"] = "CRC32C"
 		}
 		s.id, err = s.core.NewMultipartUpload(ctx, s.at.bucket, s.at.key, opts)
@@ -299,9 +299,12 @@ func (s *s3Sink) complete(ctx context.Context, size int64) error {
 		parts = append(parts, c)
 	}
 	slices.SortFunc(parts, func(a, b minio.CompletePart) int { return cmp.Compare(a.PartNumber, b.PartNumber) })
-	began := time.Now()
+	began, condition := time.Now(), minio.PutObjectOptions{} // the rest was said when the upload began
+	if s.NoClobber {
+		condition.SetMatchETagExcept("*")
+	}
 	err := s.patiently(ctx, func(ctx context.Context) error {
-		_, err := s.core.CompleteMultipartUpload(ctx, s.at.bucket, s.at.key, s.id, parts, s.options())
+		_, err := s.core.CompleteMultipartUpload(ctx, s.at.bucket, s.at.key, s.id, parts, condition)
 		return err
 	})
 	var e *StoreError
@@ -318,9 +321,9 @@ func (s *s3Sink) isThere(ctx context.Context, size int64, began time.Time) bool 
 		info, err = s.core.StatObject(ctx, s.at.bucket, s.at.key, minio.StatObjectOptions{})
 		return err
 	})
-	want := storedMeta(s.what)
+	want := s.options().UserMetadata
 	return err == nil && info.Size == size && strings.Contains(info.ETag, "-") &&
-		info.LastModified.After(began.Add(-clocks)) && kept(info.UserMetadata, metaTime) == want[metaTime]
+		info.LastModified.After(began.Add(-clocks)) && kept(info.UserMetadata, metaTime) == kept(want, metaTime)
 }
 
 // abortUpload ends the upload, if there is one.
@@ -344,18 +347,18 @@ func (s *s3Sink) endOld(id string) {
 func (s *s3Sink) end(id string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	for wait := 10 * time.Millisecond; ; wait *= 2 {
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		err := s.insist(ctx, func(ctx context.Context) error {
 			return s.core.AbortMultipartUpload(ctx, s.at.bucket, s.at.key, id)
 		})
-		if err == nil {
+		if err == nil && pause(ctx, wait) { // parts that were under way may just have arrived
 			_, _, err = s.listed(ctx, id)
 		}
 		var e *StoreError
 		if errors.As(err, &e) && e.Status == http.StatusNotFound {
 			return
 		}
-		if err != nil || !pause(ctx, wait) {
+		if err != nil || ctx.Err() != nil {
 			s.Log.Warn("an unfinished upload is left in the store", "item", s.at.String(), "reason", err)
 			return
 		}
