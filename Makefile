@@ -23,6 +23,11 @@ GOLANGCI_VERSION := v2.15.0
 GOLANGCI_DIR := $(shell $(GO) env GOPATH)/tools/golangci-lint-$(GOLANGCI_VERSION)
 GOLANGCI := $(GOLANGCI_DIR)/golangci-lint
 
+# An S3 server that nobody here wrote.
+VERSITYGW_VERSION := v1.8.0
+VERSITYGW_DIR := $(shell $(GO) env GOPATH)/tools/versitygw-$(VERSITYGW_VERSION)
+VERSITYGW := $(VERSITYGW_DIR)/versitygw
+
 .PHONY: build test test-deps check fmt-check vet lint cross tools bench fuzz clean
 
 # The version comes from git; GOFLAGS may have switched that off.
@@ -30,7 +35,7 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o pace ./cmd/pace
 
 # What asks for a quiet machine runs alone, after the others.
-test: test-deps
+test: test-deps $(VERSITYGW)
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./...
 	PACE_TEST_FULL=1 $(GO) test -timeout $(TIMEOUT) -run '^(TestPolitenessOnManyHosts|TestKilledArchive)' ./crawl
 
@@ -73,6 +78,10 @@ tools: $(GOLANGCI)
 
 $(GOLANGCI):
 	GOBIN=$(GOLANGCI_DIR) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(VERSITYGW):
+	GOBIN=$(VERSITYGW_DIR) $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION) || \
+		[ -z "$$PACE_REQUIRE_SERVERS" ]
 
 bench:
 	$(GO) run ./testdata/bench

@@ -61,7 +61,7 @@ func (o *Options) workers() int {
 	switch {
 	case o.Mode == limiter.Sequential:
 		return 1
-	case o.Workers == 0 && slices.ContainsFunc(o.Sources, IsURL):
+	case o.Workers == 0 && (IsURL(o.Dest) || slices.ContainsFunc(o.Sources, IsURL)):
 		return NetworkWorkers
 	case o.Workers == 0:
 		return DefaultWorkers(o.Mode)

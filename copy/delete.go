@@ -46,27 +46,41 @@ func (n *node) deleteOne(ctx context.Context, at place, rel string, isDir bool) 
 			return false, err
 		}
 	}
-	switch limit := n.tree.MaxDelete; {
-	case limit > 0 && n.tree.removed.Add(1) > limit:
-		if n.tree.overLimit.Swap(true) {
-			return false, errStop
+	err = n.tree.removeEntry(at.shown, func() error {
+		if isDir {
+			return at.dir.rmdir(at.name)
 		}
-		err = fmt.Errorf("%d were removed, and more are not allowed", limit)
-	case n.tree.DryRun:
-	case isDir:
-		err = at.dir.rmdir(at.name)
-	default:
-		err = at.dir.remove(at.name)
+		return at.dir.remove(at.name)
+	})
+	if errors.Is(err, errStop) {
+		return false, err
 	}
 	if err != nil {
 		return false, n.notRemoved(ctx, at, err)
 	}
-	if n.tree.Removed != nil {
-		n.tree.telling.Lock()
-		defer n.tree.telling.Unlock()
-		n.tree.Removed(at.shown)
-	}
 	return true, nil
+}
+
+// removeEntry removes something of a destination, as far as MaxDelete allows. It returns errStop when all was said about
+// that.
+func (r *run) removeEntry(shown string, remove func() error) error {
+	if limit := r.MaxDelete; limit > 0 && r.removed.Add(1) > limit {
+		if r.overLimit.Swap(true) {
+			return errStop
+		}
+		return fmt.Errorf("%d were removed, and more are not allowed", limit)
+	}
+	if !r.DryRun {
+		if err := remove(); err != nil {
+			return err
+		}
+	}
+	if r.Removed != nil {
+		r.telling.Lock()
+		defer r.telling.Unlock()
+		r.Removed(shown)
+	}
+	return nil
 }
 
 // deleteIn removes what is in a folder, and returns whether that is all.

@@ -13,14 +13,19 @@ import (
 type localSource struct {
 	*run
 	shown string
-	file  *os.File
+	file  *os.File // may be open already
 	meta  meta
+	// foreign says that it is read into memory that the driver has not lent.
+	foreign bool
 }
 
 func (s *localSource) open(context.Context) (found, error) {
 	var err error
-	if s.file, err = os.Open(s.shown); err != nil {
-		return found{}, fmt.Errorf("cannot read %s: %w", s.shown, because(err))
+	s.foreign = false
+	if s.file == nil {
+		if s.file, err = os.Open(s.shown); err != nil {
+			return found{}, fmt.Errorf("cannot read %s: %w", s.shown, because(err))
+		}
 	}
 	if s.meta, err = statFile(s.file); err != nil {
 		return found{}, fmt.Errorf("cannot read %s: %w", s.shown, because(err))
@@ -57,7 +62,7 @@ func (s *localSource) close() {
 	}
 }
 
-// localReader reads into lent buffers only, as the driver wants it.
+// localReader reads into lent buffers only, as the driver wants it, unless its source says otherwise.
 type localReader struct {
 	source *localSource
 	ctx    context.Context
@@ -72,9 +77,19 @@ func (l *localReader) Read(p []byte) (int, error) {
 	if l.left > 0 {
 		p = p[:min(int64(len(p)), l.left)]
 	}
+	lent := p
+	if l.source.foreign {
+		buf := l.source.driver.buffer()
+		defer l.source.driver.release(buf)
+		lent = buf[:min(len(buf), len(p))]
+	}
 	op := l.source.Progress.Begin()
-	n, err := readFull(l.ctx, l.source.driver, l.source.file, p, l.off)
+	n, err := readFull(l.ctx, l.source.driver, l.source.file, lent, l.off)
 	op.End()
+	if l.source.foreign {
+		copy(p, lent[:n])
+		p = p[:len(lent)]
+	}
 	l.off += int64(n)
 	switch {
 	case err != nil:
@@ -95,6 +110,8 @@ type localSink struct {
 	*run
 	src  string // for messages
 	path string
+	// parent opens the place of a file in a tree, as often as it is asked; nil for a file of its own.
+	parent func() (place, error)
 
 	in *incoming // nil when none is begun
 
@@ -111,15 +128,26 @@ func metaOfFound(what found) meta {
 }
 
 func (s *localSink) begin(ctx context.Context, what found) (need, error) {
-	to, err := openParent(s.path)
+	to, err := s.open()
 	if err != nil {
-		return need{}, fmt.Errorf("cannot create %s: %w", s.path, because(err))
+		return need{}, err
 	}
-	s.in = &incoming{run: s.run, to: to, given: to.dir, meta: metaOfFound(what)}
+	s.in = &incoming{run: s.run, to: to, given: to.dir, below: s.parent != nil, meta: metaOfFound(what)}
 	if err := s.beginPart(ctx, what); err != nil {
 		return need{}, err
 	}
 	return need{extents: s.in.extents}, nil
+}
+
+func (s *localSink) open() (place, error) {
+	if s.parent != nil {
+		return s.parent()
+	}
+	to, err := openParent(s.path)
+	if err != nil {
+		err = fmt.Errorf("cannot create %s: %w", s.path, because(err))
+	}
+	return to, err
 }
 
 func (s *localSink) beginPart(ctx context.Context, what found) error {

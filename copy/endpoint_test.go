@@ -74,25 +74,29 @@ func relayed(t *testing.T, r *run, y *relay) (Report, error) {
 func TestEndpoints(t *testing.T) {
 	for _, from := range sourceCases {
 		for _, to := range sinkCases {
-			for _, size := range []int{0, 1, 64*kib - 1, 64 * kib, 64*kib + 1, 1_000_000} {
-				t.Run(fmt.Sprintf("%s to %s/%d", from.name, to.name, size), func(t *testing.T) {
-					inModes(t, func(t *testing.T, m limiter.Mode) {
-						data := random(size)
-						sum := sha256.Sum256(data)
-						r := newRun(Options{Mode: m, Workers: 4, Expect: &Digest{HashSHA256, sum[:]}})
-						source := from.make(t, r, data)
-						sink, got := to.make(t, r)
-						report, err := relayed(t, r, &relay{run: r, src: "src", dst: "dst", from: source, to: sink})
-						if err != nil || report.ItemsFailed > 0 || report.Items != 1 || report.Bytes != int64(size) {
-							t.Fatalf("%+v, %v", report, err)
-						}
-						if !bytes.Equal(got(), data) {
-							t.Fatal("other bytes than the source's have arrived")
-						}
-					})
-				})
-			}
+			testEndpoints(t, from, to)
 		}
+	}
+}
+
+func testEndpoints(t *testing.T, from sourceCase, to sinkCase) {
+	for _, size := range []int{0, 1, 64*kib - 1, 64 * kib, 64*kib + 1, 1_000_000} {
+		t.Run(fmt.Sprintf("%s to %s/%d", from.name, to.name, size), func(t *testing.T) {
+			inModes(t, func(t *testing.T, m limiter.Mode) {
+				data := random(size)
+				sum := sha256.Sum256(data)
+				r := newRun(Options{Mode: m, Workers: 4, Expect: &Digest{HashSHA256, sum[:]}})
+				source := from.make(t, r, data)
+				sink, got := to.make(t, r)
+				report, err := relayed(t, r, &relay{run: r, src: "src", dst: "dst", from: source, to: sink})
+				if err != nil || report.ItemsFailed > 0 || report.Items != 1 || report.Bytes != int64(size) {
+					t.Fatalf("%+v, %v", report, err)
+				}
+				if !bytes.Equal(got(), data) {
+					t.Fatal("other bytes than the source's have arrived")
+				}
+			})
+		})
 	}
 }
 

@@ -123,7 +123,7 @@ func (h *httpReader) recover() error {
 	}
 	h.fresh = 0
 	h.tries++
-	if e := h.retryLater(h.ctx, h.tries, err); e != nil {
+	if e := h.web.retryLater(h.ctx, h.tries, err); e != nil {
 		return h.reason(e)
 	}
 	if h.end < 0 && h.off > 0 && !h.version.known() {

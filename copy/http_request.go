@@ -186,16 +186,16 @@ func (s *httpSource) waitFor(got *answer) (again bool) {
 func (s *httpSource) patience() time.Duration { return 5 * time.Second }
 
 // retryLater waits before the n-th try after the first. It returns err when there are no more.
-func (s *httpSource) retryLater(ctx context.Context, n int, err error) error {
-	if n > s.web.retries {
-		if s.web.retries == 0 {
+func (w *web) retryLater(ctx context.Context, n int, err error) error {
+	if n > w.retries {
+		if w.retries == 0 {
 			return err
 		}
 		return fmt.Errorf("%w (after %d tries)", err, n)
 	}
-	w := s.Progress.BeginWait()
-	defer w.End()
-	if !pause(ctx, s.backoff(n)) {
+	waiting := w.Progress.BeginWait()
+	defer waiting.End()
+	if !pause(ctx, w.backoff(n)) {
 		return context.Cause(ctx)
 	}
 	return nil

@@ -193,7 +193,7 @@ func (s *httpSource) insist(ctx context.Context, a ask) (*answer, error) {
 		default:
 			return got, nil
 		}
-		if err := s.retryLater(ctx, n, err); err != nil {
+		if err := s.web.retryLater(ctx, n, err); err != nil {
 			return nil, err
 		}
 	}

@@ -16,6 +16,7 @@ type incoming struct {
 	to    place
 	given *dir  // the folder of to, if it is open for this file alone
 	node  *node // if it is in a tree
+	below bool  // it is in a tree without nodes
 
 	meta    meta // of the source
 	out     *os.File
@@ -31,9 +32,11 @@ type incoming struct {
 // extent is a range of bytes that holds data; what lies between extents reads as zeros.
 type extent struct{ off, end int64 }
 
-func (f *incoming) dataSize() int64 {
+func (f *incoming) dataSize() int64 { return lengthOf(f.extents) }
+
+func lengthOf(extents []extent) int64 {
 	n := int64(0)
-	for _, e := range f.extents {
+	for _, e := range extents {
 		n += e.end - e.off
 	}
 	return n

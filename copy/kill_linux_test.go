@@ -41,12 +41,13 @@ type child struct {
 	ChunkSize    int64
 	Workers      int
 	Counter      string // a file that outlives the child: see written
+	Store        string // the URL of an object store
 }
 
 func (c child) options() Options {
 	return Options{
 		Sources: []string{c.Source}, Dest: c.Dest, Mode: c.Mode, ChunkSize: c.ChunkSize, Workers: c.Workers,
-		Archive: !IsURL(c.Source), NoTargetDir: true, Reflink: ReflinkNever,
+		Archive: !IsURL(c.Source) && c.Store == "", NoTargetDir: true, Reflink: ReflinkNever, S3: storeAt(c.Store),
 	}
 }
 

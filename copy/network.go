@@ -74,21 +74,27 @@ func (r *run) openWeb() *web {
 	case n.Retries < 0:
 		w.retries = 0
 	}
-	if n.MinSpeed == 0 {
-		n.MinSpeed = DefaultMinSpeed
-	}
-	w.client = exchange.New(exchange.Options{
-		Mode: r.Mode, MinSpeed: n.MinSpeed, SpeedWindow: r.speedWindow, MaxIdlePerHost: r.workers(),
-		Proxy: n.Proxy, TLS: n.TLS,
-	})
+	w.client = exchange.New(w.exchangeOptions())
 	if r.Mode == limiter.Threads && w.client.Backend() != "blocking" {
 		r.Log.Warn("blocking sockets are not available: threads wait in the poller")
 	}
 	return w
 }
 
-// remote says whether an item comes from a network.
-func (it item) remote() bool { return it.url != nil }
+// exchangeOptions are those of a client of the run.
+func (w *web) exchangeOptions() exchange.Options {
+	n := w.Network
+	if n.MinSpeed == 0 {
+		n.MinSpeed = DefaultMinSpeed
+	}
+	return exchange.Options{
+		Mode: w.Mode, MinSpeed: n.MinSpeed, SpeedWindow: w.speedWindow, MaxIdlePerHost: w.workers(),
+		Proxy: n.Proxy, TLS: n.TLS,
+	}
+}
+
+// remote says whether an item comes from a network, or goes there.
+func (it item) remote() bool { return it.url != nil || it.from != nil || it.to != nil }
 
 // sizeForNetwork is size for a run of which a source is a URL: what there is to do is known when it is opened. The largest of
 // the others has that many bytes.

@@ -12,9 +12,10 @@ import (
 
 // Options says what to copy and how. The zero value of each field is its default.
 type Options struct {
-	// Sources are the paths to copy from, or URLs: see [IsURL].
+	// Sources are the paths to copy from, or URLs: see [IsURL] and [IsS3].
 	Sources []string
-	// Dest is the path to copy to: a file, or a folder that receives each source under its own name.
+	// Dest is the path to copy to: a file, or a folder that receives each source under its own name. Or it [IsS3]: an object,
+	// or a prefix that receives them. With one source that is a tree, a prefix on either side stands for what is below it.
 	Dest string
 	// Output, if not nil, receives the bytes of the one source in order, and Dest does not count.
 	Output io.Writer
@@ -41,6 +42,8 @@ type Options struct {
 
 	// Network says how sources are read that are URLs.
 	Network Network
+	// S3 says what s3:// is.
+	S3 S3
 
 	// Reflink says whether the file system may share the data instead of copying it.
 	Reflink Reflink

@@ -17,11 +17,14 @@ type item struct {
 
 	url     *url.URL // of a source that is read over a network: src is how to show it, and info is known when it is opened
 	unnamed bool     // its name in the folder dst is known then too
+
+	from, to *object // where it is, and goes, in an object store; nil elsewhere
+	prefix   bool    // it is a tree, and one of these is a prefix
 }
 
 // isTree says whether the item is a folder to copy with all that is in it.
 func (it item) isTree(o *Options) bool {
-	return it.err == nil && !it.remote() && it.info.IsDir() && o.Recursive
+	return it.prefix || it.err == nil && !it.remote() && it.info.IsDir() && o.Recursive
 }
 
 // size is how many bytes the item has as far as is known.
@@ -36,6 +39,10 @@ func (it item) size() int64 {
 func plan(o *Options) ([]item, error) {
 	if err := check(o); err != nil {
 		return nil, err
+	}
+	if o.Output != nil && IsS3(o.Sources[0]) {
+		it, err := objectItem(o, o.Sources[0], false)
+		return []item{it}, err
 	}
 	if o.Output != nil && IsURL(o.Sources[0]) {
 		it, err := remoteItem(o, o.Sources[0], false)
@@ -53,6 +60,12 @@ func plan(o *Options) ([]item, error) {
 	}
 	items := make([]item, len(o.Sources))
 	for i, src := range o.Sources {
+		if IsS3(src) || IsS3(o.Dest) {
+			if items[i], err = objectItem(o, src, into); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if IsURL(src) {
 			if items[i], err = remoteItem(o, src, into); err != nil {
 				return nil, err
@@ -136,6 +149,10 @@ func check(o *Options) error {
 
 // intoDir says whether the destination is a folder that receives the sources under their own names.
 func intoDir(o *Options) (bool, error) {
+	if IsS3(o.Dest) {
+		at, err := parseS3(o.Dest)
+		return intoPrefix(o, at), err
+	}
 	if o.NoTargetDir {
 		return false, nil
 	}

@@ -81,6 +81,9 @@ func (y *relay) begin(ctx context.Context) error {
 	y.countMissing()
 	if y.buffers = y.driver; y.need.chunk > y.chunk {
 		y.buffers = newPreadDriver(y.need.chunk, false)
+		if local, ok := y.from.(*localSource); ok {
+			local.foreign = true
+		}
 	}
 	if !y.what.ranges || y.what.size < 0 {
 		size, err := y.copyRange(ctx, chunk{0, -1})
@@ -153,6 +156,14 @@ func (y *relay) chunkJob(ctx context.Context, c chunk) error {
 // copyChunk does not know its mode.
 func (y *relay) copyChunk(ctx context.Context, c chunk) error {
 	if err := y.wait(ctx, c.n); err != nil {
+		return err
+	}
+	if to, ok := y.to.(*s3Sink); ok && to.within != nil {
+		err := to.copyPart(ctx, c)
+		if err == nil {
+			y.moved.Add(c.n)
+			y.Progress.AddBytes(c.n)
+		}
 		return err
 	}
 	_, err := y.copyRange(ctx, c)

@@ -7,12 +7,13 @@ import (
 
 // checkRemote refuses what cannot be done with URLs.
 func checkRemote(o *Options) error {
-	if IsURL(o.Dest) && o.Output == nil {
+	if isHTTP(o.Dest) && o.Output == nil {
 		return usagef("%s: a web server cannot be copied to", shownURL(o.Dest))
 	}
 	for _, src := range o.Sources {
 		switch {
 		case !IsURL(src):
+		case IsS3(src) && o.Reflink != ReflinkAlways:
 		case o.Recursive:
 			return usagef("%s: a web site is no folder; pace crawl --mirror DIR copies one", shownURL(src))
 		case o.Checksum:
@@ -21,7 +22,7 @@ func checkRemote(o *Options) error {
 			return usagef("%s: data from a network cannot be shared", shownURL(src))
 		}
 	}
-	return nil
+	return checkObjects(o)
 }
 
 // remoteItem is the item of a source that is a URL. What a file is called in a folder, only the server says.
@@ -33,6 +34,9 @@ func remoteItem(o *Options, src string, into bool) (item, error) {
 
 // copyRemote is the job that looks for a source of a network and begins to copy it.
 func (r *run) copyRemote(ctx context.Context, it item) error {
+	if it.from != nil || it.to != nil {
+		return r.copyObject(ctx, it)
+	}
 	from := newHTTPSource(r.web, it.url, it.src)
 	what, err := r.openRemote(ctx, from)
 	if err != nil {

@@ -143,7 +143,7 @@ func (f *incoming) noteSynced(ranges []hashedRange) error {
 // journalPath is the path of the journal. In a tree, it goes by the open directory.
 func (f *incoming) journalPath() string {
 	hashed := f.part.name != partName(f.to.name, false)
-	if f.node == nil {
+	if f.node == nil && !f.below {
 		return journalPath(f.to.shown, hashed)
 	}
 	return f.to.dir.pathOf(journalPath(f.to.name, hashed))

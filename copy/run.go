@@ -50,6 +50,8 @@ type run struct {
 	syncEvery int64
 
 	web         *web          // if a source is a URL
+	store       *store        // if one is in an object store, or goes there
+	feed        feed          // the jobs of the tree that is or goes there; nil for none
 	speedWindow time.Duration // of [exchange.Options]
 	backoff     func(n int) time.Duration
 	unopened    atomic.Int64 // sources that are URLs
@@ -128,6 +130,10 @@ func (r *run) drive(ctx context.Context) (backend string, err error) {
 	if r.anyRemote() {
 		r.web = r.openWeb()
 		defer r.web.client.Close()
+		if r.store, err = r.web.openStoreIfAny(); err != nil {
+			return backend, err
+		}
+		defer r.store.close()
 	}
 	r.driver, backend = r.openDriver()
 	r.driver = r.wrap(r.driver)
@@ -194,6 +200,12 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 			}
 			r.walk = nil
 		}
+		if r.feed != nil {
+			if j, err := r.feed(ctx); err != io.EOF {
+				return j, err
+			}
+			r.feed = nil
+		}
 		if r.at == len(r.items) {
 			if r.web == nil {
 				r.Progress.SetTotalKnown()
@@ -205,6 +217,10 @@ func (r *run) nextJob(ctx context.Context) (job, error) {
 		}
 		it := r.items[r.at]
 		r.at++
+		if it.prefix {
+			r.feed = r.feedOf(it)
+			continue
+		}
 		if it.remote() {
 			return func(ctx context.Context) error { return r.copyRemote(ctx, it) }, nil
 		}
@@ -307,7 +323,7 @@ func (r *run) failed(ctx context.Context, item string, err error, begun bool) er
 		return cancelled(ctx)
 	}
 	r.Progress.ItemFailed(item, err)
-	if !begun && len(r.items) == 1 || noSpace(err) {
+	if !begun && len(r.items) == 1 || noSpace(err) || r.refused(err) {
 		return err
 	}
 	r.Log.Error("cannot copy", "item", item, "error", err)

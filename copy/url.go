@@ -14,12 +14,14 @@ import (
 )
 
 // IsURL says whether a source is read over the network. A file of such a name can be given as ./http:….
-func IsURL(source string) bool {
+func IsURL(source string) bool { return isHTTP(source) || IsS3(source) }
+
+func isHTTP(source string) bool {
 	scheme, _, ok := strings.Cut(source, "://")
 	return ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https"))
 }
 
-// parseURL reads a source that IsURL. A fragment names a place in the file and is no part of the request.
+// parseURL reads a source that isHTTP. A fragment names a place in the file and is no part of the request.
 func parseURL(source string) (*url.URL, error) {
 	u, err := url.Parse(source)
 	if err != nil || u.Hostname() == "" {

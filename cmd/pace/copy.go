@@ -64,7 +64,7 @@ func copyCommand(std streams) *cli.Command {
 		switchFlag(where, "verbose", "name each file on stdout when it is copied", &f.verbose, "v"),
 	}
 	flags = append(flags, f.whichFlags()...)
-	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8, from URLs: 16)")...)
+	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8, with URLs: 16)")...)
 	flags = append(flags,
 		valueFlag(groupHow, "chunk-size", "copy `SIZE` with one operation, for example 256KiB",
 			into(&f.chunkSize, chunkKind, "")),
@@ -95,7 +95,8 @@ func copyCommand(std streams) *cli.Command {
 		HideHelp: true,
 		Usage:    "copy files and trees in chunks, many at a time",
 		UsageText: "pace copy [flags] SRC DST\npace copy [flags] SRC... DIR\npace copy [flags] -t DIR SRC...\n" +
-			"pace copy [flags] URL... DIR\npace copy [flags] URL FILE|-",
+			"pace copy [flags] URL... DIR\npace copy [flags] URL FILE|-\n" +
+			"pace copy [flags] SRC s3://BUCKET/KEY\npace copy [flags] s3://BUCKET/KEY DST|-",
 		Description: `
 Copies files and trees as cp does, with many chunks and files in flight. A file
 has its final name only when it is whole, and so has a new tree: until then they
@@ -117,19 +118,30 @@ DST - is stdout, in order. Proxies are taken from --proxy or the environment
 (http_proxy, https_proxy, no_proxy). A site with all that is in it is fetched by
 pace crawl --mirror.
 
+s3://BUCKET/KEY is an object of S3, or of a store that speaks as S3 does. It may
+be SRC, DST or both: then the store copies by itself. Endpoint, region and
+credentials are those of the AWS tools: AWS_ENDPOINT_URL_S3, AWS_REGION,
+AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_CA_BUNDLE and more, and the files in ~/.aws.
+A large file goes up in parts of 8 MiB (--chunk-size), in parallel; a run that
+was stopped goes on with the parts that the store has, if they are still those
+of the file; --no-resume removes them. Time and mode are kept as rclone does.
+With -r, what is below SRC goes below DST, whether that is there or not, and of
+several sources each under its own name. Buckets are neither made nor removed.
+
 Examples:
   pace copy -a ~/photos /mnt/backup/
   pace copy -a --update --delete --exclude '*.o' src/. /mnt/mirror
   pace copy big.iso /mnt/backup/
   pace copy https://example.org/big.iso .
   pace copy --expect-hash sha256:5fec... https://example.org/x.tgz - | tar xz
+  pace copy -r --update ~/photos s3://backup/photos
   pace copy --rate 20MiB/s --report run.json big.iso /mnt/nas/
   pace copy --mode threads --workers 8 -T big.iso other.iso`,
 		Flags: flags,
 		Action: func(c *cli.Context) error {
 			if f.workers == 0 {
 				f.workers = filecopy.DefaultWorkers(f.mode)
-				if f.mode != limiter.Sequential && slices.ContainsFunc(c.Args().Slice(), filecopy.IsURL) {
+				if f.mode != limiter.Sequential && slices.ContainsFunc(append(c.Args().Slice(), f.targetDir), filecopy.IsURL) {
 					f.workers = filecopy.NetworkWorkers
 				}
 			}
@@ -232,6 +244,9 @@ func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 		return o, usagef("copy", "an empty name is no file; see pace copy --help")
 	}
 	o.Network = f.network()
+	if err := objectStore(&o); err != nil {
+		return o, err
+	}
 	o.Rate, o.IOPS = limiter.NewRate(f.rate), limiter.NewRate(f.iops)
 	var err error
 	if o.Filter, err = f.filter("copy"); err != nil {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"pace/copy/gwtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in the scripts")
@@ -38,13 +40,18 @@ func stubborn() {
 //	blob FILE SIZE               writes a file of that size
 //	appears FILE                 waits until the file is there
 //	append FILE TEXT             adds to a file
+//	store [BUCKETS...]           starts an object store, with folder $STORE, and says so in the variables of the AWS tools
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("..", "..", "testdata", "script"),
 		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			env.Values[testKey{}] = env.T()
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "site": scriptSite, "blob": scriptBlob, "appears": scriptAppears,
-			"append": scriptAppend,
+			"append": scriptAppend, "store": scriptStore,
 		},
 	})
 }
@@ -81,6 +88,21 @@ func scriptSite(ts *testscript.TestScript, neg bool, args []string) {
 	address, err := bufio.NewReader(stdout).ReadString('\n')
 	ts.Check(err)
 	ts.Setenv("SITE", strings.TrimSpace(address))
+}
+
+// testKey is that of a script's test among its values.
+type testKey struct{}
+
+func scriptStore(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: store [BUCKETS...]")
+	}
+	s := gwtest.Start(ts.Value(testKey{}).(testing.TB), args...)
+	ts.Setenv("STORE", s.Root)
+	ts.Setenv("AWS_ENDPOINT_URL", s.URL)
+	ts.Setenv("AWS_REGION", gwtest.Region)
+	ts.Setenv("AWS_ACCESS_KEY_ID", gwtest.Access)
+	ts.Setenv("AWS_SECRET_ACCESS_KEY", gwtest.Secret)
 }
 
 func scriptBlob(ts *testscript.TestScript, neg bool, args []string) {

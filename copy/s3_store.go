@@ -1,0 +1,177 @@
+package copy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/minio/minio-go/v7"
+
+	"pace/limiter/exchange"
+)
+
+// store is the object store of a run.
+type store struct {
+	*web
+	core     *minio.Core
+	clients  [2]*exchange.Client // whose answers must come fast, and may be slow
+	endpoint string
+	plain    bool        // no TLS: a signature is what protects the bytes
+	answered atomic.Bool // it has, once
+	noSums   atomic.Bool // it refuses checksums
+}
+
+// awsEndpoint leads to the endpoint of each region.
+const awsEndpoint = "https://s3.amazonaws.com"
+
+func (w *web) openStore() (*store, error) {
+	o := &w.Options.S3
+	u, err := url.Parse(either(o.Endpoint, awsEndpoint))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("the endpoint of the object store is no URL of HTTP")
+	}
+	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return nil, errors.New("the endpoint of the object store is to be a URL of a host alone")
+	}
+	s := &store{web: w, plain: u.Scheme == "http", endpoint: u.Scheme + "://" + u.Host}
+	fast := w.exchangeOptions()
+	fast.TLS = o.TLS
+	slow := fast
+	slow.MinSpeed = 0
+	s.clients = [2]*exchange.Client{exchange.New(fast), exchange.New(slow)}
+	styles := map[string]minio.BucketLookupType{"path": minio.BucketLookupPath, "virtual": minio.BucketLookupDNS}
+	s.core, err = minio.NewCore(u.Host, &minio.Options{
+		Creds: o.credentials(), Secure: !s.plain, Transport: s, Region: o.Region, BucketLookup: styles[o.Style],
+		MaxRetries: 1, // insist knows when it is worth another
+	})
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("cannot use the object store: %w", err)
+	}
+	return s, nil
+}
+
+func (s *store) close() {
+	if s == nil {
+		return
+	}
+	for _, c := range s.clients {
+		c.Close()
+	}
+}
+
+// insist calls until that succeeds, or until there is no hope.
+func (s *store) insist(ctx context.Context, call func(context.Context) error) error {
+	return s.insistAs(ctx, try{}, call)
+}
+
+// patiently does so for what may take the store a long time without a word.
+func (s *store) patiently(ctx context.Context, call func(context.Context) error) error {
+	return s.insistAs(ctx, try{patient: true}, call)
+}
+
+func (s *store) insistAs(ctx context.Context, kind try, call func(context.Context) error) error {
+	for n := 1; ; {
+		t := kind
+		err := call(context.WithValue(ctx, tryKey{}, &t))
+		switch {
+		case err == nil:
+			s.answered.Store(true)
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case t.busy && t.again:
+			continue // the lane makes it wait
+		case isStale(err):
+			continue // the server has closed a kept connection; there are only so many of these
+		case t.busy, !s.mayPass(err):
+			return s.reason(err)
+		}
+		if err := s.retryLater(ctx, n, s.reason(err)); err != nil {
+			return err
+		}
+		n++
+	}
+}
+
+func isStale(err error) bool {
+	e, ok := errors.AsType[*exchange.Error](err)
+	return ok && e.Kind == exchange.Stale
+}
+
+// mayPass says whether another try may succeed. What does not listen at first never will.
+func (s *store) mayPass(err error) bool {
+	if e, ok := errors.AsType[minio.ErrorResponse](err); ok {
+		switch e.Code {
+		case "SlowDown", minio.InternalError, "RequestTimeout", "Throttling", "ServiceUnavailable", "OperationAborted":
+			return true
+		}
+		return broken(e.StatusCode) || busy(e.StatusCode)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) && !s.answered.Load() {
+		return false
+	}
+	return passing(err)
+}
+
+// reason takes from err what only says how it got here.
+func (s *store) reason(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err
+	}
+	var lost *lostError
+	if errors.As(err, &lost) {
+		return lost.err
+	}
+	if e, ok := errors.AsType[minio.ErrorResponse](err); ok {
+		return &StoreError{Code: e.Code, Status: e.StatusCode, Message: e.Message}
+	}
+	return err
+}
+
+// StoreError says that an object store does not do what it was asked for.
+type StoreError struct {
+	Code    string // as S3 has them: NoSuchBucket
+	Status  int    // RFC 9110 section 15
+	Message string // the store's
+}
+
+func (e *StoreError) Error() string {
+	switch e.Code {
+	case minio.NoSuchBucket:
+		return "there is no such bucket"
+	case minio.NoSuchKey:
+		return "there is no such object"
+	case minio.AccessDenied:
+		return "the store denies access (AccessDenied): see the credentials and the bucket's policy"
+	}
+	if e.stops() {
+		return fmt.Sprintf("the store does not accept the credentials (%s)", e.Code)
+	}
+	return fmt.Sprintf("the store answers %d %s: %s", e.Status, e.Code, strings.TrimSpace(e.Message))
+}
+
+// stops says whether no other request can fare better.
+func (e *StoreError) stops() bool {
+	switch e.Code {
+	case minio.NoSuchBucket, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
+		"TokenRefreshRequired", "AuthorizationHeaderMalformed", "RequestTimeTooSkewed", "InvalidClientTokenId",
+		"XAdminUserNotFound": // as MinIO and Versity have it
+		return true
+	}
+	return false
+}
+
+// refused says whether the run cannot go on because of err.
+func (r *run) refused(err error) bool {
+	var e *StoreError
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.stops() || e.Code == minio.AccessDenied && len(r.items) == 1 && !r.items[0].prefix
+}

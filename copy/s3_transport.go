@@ -1,0 +1,144 @@
+package copy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"pace/limiter/exchange"
+)
+
+// try is one request to an object store: what is known of it before, and what came of it.
+type try struct {
+	patient bool // no limit on how long the answer takes
+	busy    bool // the server asked to be left alone for a while
+	again   bool // it is not without hope then
+}
+
+type tryKey struct{}
+
+// lostError is a request without an answer. Its text does not have the letters EOF, for which minio-go takes an error's
+// cause away.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string {
+	return strings.ReplaceAll(e.err.Error(), "unexpected EOF", "the connection has ended")
+}
+func (e *lostError) Unwrap() error { return e.err }
+
+// RoundTrip makes one exchange, on the goroutine that calls it, when the lane of the server lets it.
+func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
+	lane := s.lanes.to(req.URL)
+	waiting := s.Progress.BeginWait()
+	err := lane.enter(req.Context())
+	waiting.End()
+	if err != nil {
+		return nil, err
+	}
+	t, _ := req.Context().Value(tryKey{}).(*try)
+	if t == nil {
+		t = &try{}
+	}
+	ctx, cancel := context.WithCancelCause(req.Context())
+	op := s.Progress.Begin()
+	a := &storeAnswer{ctx: ctx, end: func(good bool) {
+		op.End()
+		lane.leave(good)
+	}}
+	a.cancel = func() { cancel(nil) }
+	if s.timeout > 0 && !t.patient {
+		a.timer = time.AfterFunc(s.timeout, func() { cancel(errSlow) })
+		a.cancel = func() {
+			a.timer.Stop()
+			cancel(nil)
+		}
+	}
+	resp, err := s.clientFor(req, t).RoundTrip(s.dressed(req.WithContext(ctx), a.timer))
+	if err != nil {
+		a.finish(false)
+		return nil, &lostError{a.because(err)}
+	}
+	if busy(resp.StatusCode) {
+		t.busy = true
+		_, t.again = lane.refused(exchange.RetryAfter(resp.Header, time.Now()), s.retries, s.backoff)
+	}
+	a.good, a.ReadCloser = resp.StatusCode < 500 && !t.busy, resp.Body
+	resp.Body = a
+	return resp, nil
+}
+
+// clientFor returns the client whose limits are right. What a store has to put together first may come slowly.
+func (s *store) clientFor(req *http.Request, t *try) *exchange.Client {
+	if req.Method == http.MethodGet && !t.patient {
+		return s.clients[0]
+	}
+	return s.clients[1]
+}
+
+// dressed returns the request as it is sent. A body's time runs only while nothing of it moves.
+func (s *store) dressed(req *http.Request, timer *time.Timer) *http.Request {
+	if agent := s.Network.Header.Get("User-Agent"); agent != "" {
+		req.Header = req.Header.Clone()
+		req.Header.Set("User-Agent", agent) // it is not signed
+	}
+	if req.Body != nil && timer != nil {
+		req.Body = &movingBody{req.Body, timer, s.timeout}
+	}
+	return req
+}
+
+// movingBody is the body of a request, which puts off the end of its time with each piece that is sent.
+type movingBody struct {
+	io.ReadCloser
+	timer   *time.Timer
+	timeout time.Duration
+}
+
+func (b *movingBody) Read(p []byte) (int, error) {
+	b.timer.Reset(b.timeout)
+	return b.ReadCloser.Read(p)
+}
+
+// storeAnswer is the body of an answer, with what has to be given back.
+type storeAnswer struct {
+	io.ReadCloser
+	ctx    context.Context
+	timer  *time.Timer
+	cancel func()
+	good   bool
+	end    func(good bool)
+	once   sync.Once
+}
+
+func (a *storeAnswer) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = a.because(err)
+	}
+	return n, err
+}
+
+func (a *storeAnswer) Close() error {
+	err := a.ReadCloser.Close()
+	a.finish(a.good)
+	return err
+}
+
+func (a *storeAnswer) finish(good bool) {
+	a.once.Do(func() {
+		a.cancel()
+		a.end(good)
+	})
+}
+
+// because returns what has ended an exchange, as far as we did it ourselves.
+func (a *storeAnswer) because(err error) error {
+	if errors.Is(context.Cause(a.ctx), errSlow) {
+		return errSlow
+	}
+	return err
+}

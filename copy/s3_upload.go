@@ -1,0 +1,366 @@
+package copy
+
+import (
+	"cmp"
+	"context"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// checksumHeader has the CRC32C of a body, four bytes in base64.
+const checksumHeader = "X-Amz-Checksum-Crc32c"
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// partSums are what bytes are recognised by in a store. Not every store has a CRC32C of them; MD5 takes long, and is made
+// only for those.
+type partSums struct {
+	n      int64
+	crc32c uint32
+	md5    func() string // in hexadecimal digits
+}
+
+func sumsOf(p []byte) partSums {
+	return partSums{int64(len(p)), crc32.Checksum(p, castagnoli), func() string {
+		sum := md5.Sum(p)
+		return hex.EncodeToString(sum[:])
+	}}
+}
+
+// sumsFrom reads to the end, by way of buf.
+func sumsFrom(in io.Reader, buf []byte, withMD5 bool) (partSums, error) {
+	s, slow := partSums{}, md5.New()
+	s.md5 = func() string { return hex.EncodeToString(slow.Sum(nil)) }
+	for {
+		n, err := in.Read(buf)
+		s.n += int64(n)
+		s.crc32c = crc32.Update(s.crc32c, castagnoli, buf[:n])
+		if withMD5 {
+			_, _ = slow.Write(buf[:n]) // never fails
+		}
+		if err == io.EOF {
+			return s, nil
+		}
+		if err != nil {
+			return s, err
+		}
+	}
+}
+
+func (s partSums) crc() string {
+	return base64.StdEncoding.EncodeToString(s.crcBytes())
+}
+
+func (s partSums) crcBytes() []byte { return binary.BigEndian.AppendUint32(nil, s.crc32c) }
+
+// are says whether a part that a store has is of the same bytes.
+func (s partSums) are(part minio.ObjectPart) bool {
+	switch {
+	case part.Size != s.n:
+		return false
+	case part.ChecksumCRC32C != "":
+		return part.ChecksumCRC32C == s.crc()
+	}
+	return strings.Trim(part.ETag, `"`) == s.md5()
+}
+
+// sentPart is a part that the store is known to have.
+type sentPart struct {
+	number int
+	off    int64
+	partSums
+}
+
+// has says whether an earlier run has sent a part.
+func (s *s3Sink) has(part sentPart) bool {
+	s.mu.Lock()
+	there, ok := s.parts[part.number]
+	s.mu.Unlock()
+	return ok && part.are(there)
+}
+
+// done are the parts of an earlier run that need not be read again.
+func (s *s3Sink) done() []hashedRange {
+	done := make([]hashedRange, len(s.sent))
+	for i, part := range s.sent {
+		done[i] = hashedRange{off: part.off, n: part.n}
+	}
+	return sorted(done)
+}
+
+// summed calls with a checksum, and without where the store does not know any.
+func (s *store) summed(ctx context.Context, call func(ctx context.Context, with bool) error) error {
+	with := !s.noSums.Load()
+	err := s.insist(ctx, func(ctx context.Context) error { return call(ctx, with) })
+	var e *StoreError
+	if !with || !errors.As(err, &e) || e.Status != http.StatusNotImplemented {
+		return err
+	}
+	s.noSums.Store(true)
+	return s.insist(ctx, func(ctx context.Context) error { return call(ctx, false) })
+}
+
+// beginUpload goes on with the upload of an earlier run, or begins one.
+func (s *s3Sink) beginUpload(ctx context.Context) error {
+	if taken, err := s.takeOver(ctx); taken || err != nil {
+		return err
+	}
+	return s.summed(ctx, func(ctx context.Context, with bool) (err error) {
+		opts := s.options()
+		if s.withSums = with && s.within == nil; s.withSums { // what the store copies itself it knows the sums of
+			opts.UserMetadata["X-Amz-Checksum-Algorithm"] = "CRC32C"
+		}
+		s.id, err = s.core.NewMultipartUpload(ctx, s.at.bucket, s.at.key, opts)
+		return err
+	})
+}
+
+// takeOver looks for an upload of this object that an earlier run has begun.
+func (s *s3Sink) takeOver(ctx context.Context) (bool, error) {
+	all, err := s.unfinished(ctx)
+	var e *StoreError
+	if errors.As(err, &e) && !e.stops() {
+		s.Log.Info("cannot look for an unfinished upload", "item", s.at.String(), "reason", err)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, u := range all {
+		if s.NoResume {
+			s.endOld(u.UploadID)
+			s.Log.Info("starting over", "item", s.at.String(), "reason", "--no-resume")
+			continue
+		}
+		taken, err := s.take(ctx, u)
+		if taken || err != nil {
+			return taken, err
+		}
+	}
+	return false, nil
+}
+
+// unfinished returns the uploads of this object, the newest first.
+func (s *s3Sink) unfinished(ctx context.Context) ([]minio.ObjectMultipartInfo, error) {
+	var all []minio.ObjectMultipartInfo
+	var page minio.ListMultipartUploadsResult
+	for {
+		err := s.insist(ctx, func(ctx context.Context) error {
+			got, err := s.core.ListMultipartUploads(
+				ctx, s.at.bucket, s.at.key, page.NextKeyMarker, page.NextUploadIDMarker, "", 1000)
+			if err == nil {
+				page = got
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range page.Uploads {
+			if u.Key == s.at.key {
+				all = append(all, u)
+			}
+		}
+		// Keys come in order: what is behind this one is longer.
+		if !page.IsTruncated || page.NextKeyMarker > s.at.key {
+			break
+		}
+	}
+	slices.SortFunc(all, func(a, b minio.ObjectMultipartInfo) int { return b.Initiated.Compare(a.Initiated) })
+	return all, nil
+}
+
+// clocks is how much later the time of a store may seem, which has no fractions of seconds.
+const clocks = 2 * time.Second
+
+// take goes on with an upload if that may be of this source. Its parts are compared before they count.
+func (s *s3Sink) take(ctx context.Context, u minio.ObjectMultipartInfo) (bool, error) {
+	parts, sums, err := s.listed(ctx, u.UploadID)
+	if err != nil {
+		var e *StoreError
+		if errors.As(err, &e) && !e.stops() {
+			return false, nil // it has ended in the meantime, or is not ours to see
+		}
+		return false, err
+	}
+	size, ok := s.layout(parts)
+	if !ok {
+		return false, nil // somebody else's
+	}
+	// What an object says of its file was said when the upload began.
+	if last := s.lastChange(); last.After(u.Initiated.Add(clocks)) {
+		s.Log.Warn("starting over", "item", s.at.String(), "reason", "the source has changed since")
+		s.endOld(u.UploadID)
+		return false, nil
+	}
+	s.id, s.part, s.withSums = u.UploadID, size, sums
+	for _, part := range parts {
+		s.parts[part.PartNumber] = part
+	}
+	return true, s.compare(ctx, parts)
+}
+
+// lastChange is when the source last was another one, as far as its own machine knows.
+func (s *s3Sink) lastChange() time.Time {
+	if id := s.what.id; s.from != nil && id != nil && id.ctime != 0 {
+		return time.Unix(0, id.ctime)
+	}
+	return s.what.mtime
+}
+
+// listed returns the parts of an upload, and whether it has checksums of them.
+func (s *s3Sink) listed(ctx context.Context, id string) (parts []minio.ObjectPart, sums bool, err error) {
+	for after := 0; ; {
+		var page minio.ListObjectPartsResult
+		err := s.insist(ctx, func(ctx context.Context) (err error) {
+			page, err = s.core.ListObjectParts(ctx, s.at.bucket, s.at.key, id, after, 1000)
+			return err
+		})
+		if err != nil {
+			return nil, false, err
+		}
+		parts = append(parts, page.ObjectParts...)
+		sums = sums || page.ChecksumAlgorithm == "CRC32C"
+		if !page.IsTruncated || page.NextPartNumberMarker <= after {
+			return parts, sums, nil
+		}
+		after = page.NextPartNumberMarker
+	}
+}
+
+// layout returns the size of an upload's parts, and false if they cannot be those of this source. Without parts it is the
+// size that they would have.
+func (s *s3Sink) layout(parts []minio.ObjectPart) (int64, bool) {
+	if len(parts) == 0 || !s.what.ranges {
+		return s.part, true
+	}
+	size := s.what.size
+	longest := slices.MaxFunc(parts, func(a, b minio.ObjectPart) int { return cmp.Compare(a.Size, b.Size) })
+	part := longest.Size
+	if rest := size - part; len(parts) == 1 && longest.PartNumber > 1 && part*int64(longest.PartNumber) > size {
+		part = rest / int64(longest.PartNumber-1) // it is the last one, alone
+	}
+	if part < leastPart || (size-1)/part >= maxParts {
+		return 0, false
+	}
+	for _, p := range parts {
+		if off := int64(p.PartNumber-1) * part; p.Size != min(part, size-off) {
+			return 0, false
+		}
+	}
+	return part, true
+}
+
+// compare reads again what the parts of an earlier run should be, if that costs nothing: those that are the same are done.
+// Otherwise, and where a digest needs all bytes, they are compared when their bytes come by.
+func (s *s3Sink) compare(ctx context.Context, parts []minio.ObjectPart) error {
+	if s.from == nil || s.sum != nil || !s.what.ranges {
+		return nil
+	}
+	buf := s.driver.buffer()
+	defer s.driver.release(buf)
+	for _, there := range parts {
+		c := chunk{int64(there.PartNumber-1) * s.part, there.Size}
+		in := s.from.read(ctx, c)
+		sums, err := sumsFrom(in, buf, there.ChecksumCRC32C == "")
+		_ = in.Close()
+		if err != nil {
+			return err
+		}
+		if part := (sentPart{there.PartNumber, c.off, sums}); part.are(there) {
+			s.sent = append(s.sent, part)
+		} else {
+			delete(s.parts, there.PartNumber)
+		}
+	}
+	return nil
+}
+
+// complete makes the object of its parts.
+func (s *s3Sink) complete(ctx context.Context, size int64) error {
+	var parts []minio.CompletePart
+	for _, part := range s.sent {
+		there := s.parts[part.number]
+		c := minio.CompletePart{PartNumber: part.number, ETag: there.ETag}
+		if s.withSums {
+			c.ChecksumCRC32C = there.ChecksumCRC32C
+		}
+		parts = append(parts, c)
+	}
+	slices.SortFunc(parts, func(a, b minio.CompletePart) int { return cmp.Compare(a.PartNumber, b.PartNumber) })
+	began, condition := time.Now(), minio.PutObjectOptions{} // the rest was said when the upload began
+	if s.NoClobber {
+		condition.SetMatchETagExcept("*")
+	}
+	err := s.patiently(ctx, func(ctx context.Context) error {
+		_, err := s.core.CompleteMultipartUpload(ctx, s.at.bucket, s.at.key, s.id, parts, condition)
+		return err
+	})
+	var e *StoreError
+	if errors.As(err, &e) && e.Code == minio.NoSuchUpload && s.isThere(ctx, size, began) {
+		return nil // an answer was lost
+	}
+	return err
+}
+
+// isThere says whether the object is what a completed upload has made of it.
+func (s *s3Sink) isThere(ctx context.Context, size int64, began time.Time) bool {
+	var info minio.ObjectInfo
+	err := s.insist(ctx, func(ctx context.Context) (err error) {
+		info, err = s.core.StatObject(ctx, s.at.bucket, s.at.key, minio.StatObjectOptions{})
+		return err
+	})
+	want := s.options().UserMetadata
+	return err == nil && info.Size == size && strings.Contains(info.ETag, "-") &&
+		info.LastModified.After(began.Add(-clocks)) && kept(info.UserMetadata, metaTime) == kept(want, metaTime)
+}
+
+// abortUpload ends the upload, if there is one.
+func (s *s3Sink) abortUpload() {
+	if s.id != "" {
+		s.end(s.id)
+		s.id = ""
+	}
+}
+
+// endOld ends an upload of an earlier run, now and once more when all is done: a part that was under way when its sender
+// was killed may still arrive in between, and in some stores then brings the upload back.
+//
+//	https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html
+func (s *s3Sink) endOld(id string) {
+	s.end(id)
+	s.old = append(s.old, id)
+}
+
+// end ends an upload, also when the run has been stopped.
+func (s *s3Sink) end(id string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		err := s.insist(ctx, func(ctx context.Context) error {
+			return s.core.AbortMultipartUpload(ctx, s.at.bucket, s.at.key, id)
+		})
+		if err == nil && pause(ctx, wait) { // parts that were under way may just have arrived
+			_, _, err = s.listed(ctx, id)
+		}
+		var e *StoreError
+		if errors.As(err, &e) && e.Status == http.StatusNotFound {
+			return
+		}
+		if err != nil || ctx.Err() != nil {
+			s.Log.Warn("an unfinished upload is left in the store", "item", s.at.String(), "reason", err)
+			return
+		}
+	}
+}
