@@ -126,7 +126,9 @@ func readArchive(t *testing.T, prefix string) (records []warcRecord) {
 
 func readStrictly(t *testing.T, file string) (n int) {
 	t.Helper()
+	builders.Lock() // the library sets something global
 	r, err := gowarc.NewWarcFileReader(file, 0, gowarc.WithStrictValidation())
+	builders.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
