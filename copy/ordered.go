@@ -7,29 +7,21 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"sync"
 	"time"
 )
 
-// ordered is a sink that takes bytes in their order only, such as a pipe. Whoever comes before its turn waits, with a chunk
-// in its hands: no more memory is needed than a chunk a worker. Chunks are handed out in order, so that somebody always has
-// the next one.
+// ordered is a sink that takes bytes in their order only, such as a pipe. No more memory is needed than a chunk a worker.
 type ordered struct {
 	*run
 	src   string // for messages
 	chunk int64
 	out   io.Writer
 	sum   hash.Hash // of what was written, if a digest is expected
-
-	mu   sync.Mutex
-	turn sync.Cond
-	next int64 // offset
+	*turns
 }
 
 func newOrdered(r *run, src string, chunk int64, out io.Writer) *ordered {
-	s := &ordered{run: r, src: src, chunk: chunk, out: out}
-	s.turn.L = &s.mu
-	return s
+	return &ordered{run: r, src: src, chunk: chunk, out: out, turns: newTurns()}
 }
 
 func (s *ordered) begin(_ context.Context, what found) (need, error) {
@@ -41,29 +33,15 @@ func (s *ordered) begin(_ context.Context, what found) (need, error) {
 }
 
 func (s *ordered) write(ctx context.Context, p []byte, off int64) error {
-	stop := context.AfterFunc(ctx, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.turn.Broadcast()
+	return s.take(ctx, off, int64(len(p)), func() error {
+		if _, err := s.out.Write(p); err != nil {
+			return &outputError{err}
+		}
+		if s.sum != nil {
+			_, _ = s.sum.Write(p) // never fails
+		}
+		return nil
 	})
-	defer stop()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.next != off && ctx.Err() == nil {
-		s.turn.Wait()
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if _, err := s.out.Write(p); err != nil {
-		return &outputError{err}
-	}
-	if s.sum != nil {
-		_, _ = s.sum.Write(p) // never fails
-	}
-	s.next += int64(len(p))
-	s.turn.Broadcast()
-	return nil
 }
 
 func (s *ordered) commit(context.Context, int64) (bool, error) {

@@ -51,17 +51,14 @@ type s3Sink struct {
 	blind    int    // parts of a source that has no ranges
 
 	mu    sync.Mutex
-	turn  sync.Cond
 	parts map[int]minio.ObjectPart // that are there, by number, ours or from an earlier run
 	sent  []sentPart               // that are known to be there
-	next  int64                    // offset up to which sum has read
+	read  *turns                   // of sum
 	sum   hash.Hash                // if a digest is expected
 }
 
 func newS3Sink(st *store, src string, at object) *s3Sink {
-	s := &s3Sink{store: st, src: src, at: at}
-	s.turn.L = &s.mu
-	return s
+	return &s3Sink{store: st, src: src, at: at}
 }
 
 // partSize is how large the parts of an object are. The last one may be smaller.
@@ -84,7 +81,8 @@ func (s *s3Sink) begin(ctx context.Context, what found) (need, error) {
 	if s.within != nil {
 		s.part = min(max(s.part, withinPart), largestPart)
 	}
-	s.parts, s.sent, s.held, s.id, s.next, s.blind = map[int]minio.ObjectPart{}, nil, nil, "", 0, 0
+	s.parts, s.sent, s.held, s.id, s.blind = map[int]minio.ObjectPart{}, nil, nil, "", 0
+	s.read = newTurns()
 	if s.Expect != nil {
 		s.sum = s.Expect.Hash.New()
 	}
@@ -158,30 +156,15 @@ func (s *s3Sink) write(ctx context.Context, p []byte, off int64) error {
 	return nil
 }
 
-// inOrder reads p for the digest that is expected, when its turn comes. Chunks are handed out in order, so that somebody
-// always has the next one.
+// inOrder reads p for the digest that is expected, when its turn comes.
 func (s *s3Sink) inOrder(ctx context.Context, p []byte, off int64) error {
 	if s.sum == nil {
 		return nil
 	}
-	stop := context.AfterFunc(ctx, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.turn.Broadcast()
+	return s.read.take(ctx, off, int64(len(p)), func() error {
+		_, _ = s.sum.Write(p) // never fails
+		return nil
 	})
-	defer stop()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.next != off && ctx.Err() == nil {
-		s.turn.Wait()
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	_, _ = s.sum.Write(p) // never fails
-	s.next += int64(len(p))
-	s.turn.Broadcast()
-	return nil
 }
 
 // put sends a whole object.
