@@ -9,6 +9,8 @@ import (
 
 // lane is the way to one server, which may be asked to be taken less often and by fewer at a time.
 type lane struct {
+	stride
+
 	mu      sync.Mutex
 	changed chan struct{} // closed when one of the others changes
 	active  int           // requests
@@ -17,6 +19,9 @@ type lane struct {
 	strikes int           // refusals in a row with nothing else under way
 	good    int           // answers since most was last changed
 }
+
+// newLane returns one that takes so many at a time; 0 is unlimited.
+func newLane(most int) *lane { return &lane{changed: make(chan struct{}), most: most} }
 
 // lanes are those of all servers.
 type lanes struct {
@@ -32,7 +37,7 @@ func (l *lanes) to(u *url.URL) *lane {
 		l.all = map[string]*lane{}
 	}
 	if l.all[key] == nil {
-		l.all[key] = &lane{changed: make(chan struct{})}
+		l.all[key] = newLane(0)
 	}
 	return l.all[key]
 }

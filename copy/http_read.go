@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 func (s *httpSource) read(ctx context.Context, c chunk) io.ReadCloser {
@@ -23,6 +24,7 @@ type httpReader struct {
 	ctx   context.Context
 	off   int64   // of the next byte
 	end   int64   // below zero: as far as the answer goes
+	stop  int64   // of the present request; the same
 	got   *answer // nil between requests
 	skip  int64   // how many bytes of it were read before
 	fresh int64   // how many bytes the present try has brought
@@ -72,8 +74,8 @@ func (h *httpReader) drop(good bool) {
 
 // readSome reads what has arrived, and returns how much of it is wanted.
 func (h *httpReader) readSome(p []byte) int {
-	if h.end >= 0 {
-		p = p[:min(int64(len(p)), h.end-h.off)]
+	if h.stop >= 0 {
+		p = p[:min(int64(len(p)), h.stop-h.off)]
 	}
 	if h.skip > 0 {
 		p = p[:min(int64(len(p)), h.skip)]
@@ -86,8 +88,9 @@ func (h *httpReader) readSome(p []byte) int {
 	h.off += int64(n)
 	h.fresh += int64(n)
 	switch {
-	case h.off == h.end:
-		h.done = true
+	case h.off == h.stop:
+		h.got.lane.brought(h.fresh, time.Since(h.got.sent))
+		h.done, h.fresh, h.tries = h.off == h.end, 0, 0
 		h.drop(true)
 	case err == io.EOF && h.end < 0 && h.skip == 0 && (h.size < 0 || h.off == h.size):
 		h.done = true
@@ -152,11 +155,12 @@ func (h *httpReader) begin() error {
 	a, at, way := ask{method: http.MethodGet}, h.at, h.way
 	single := h.single
 	h.mu.Unlock()
-	if h.end >= 0 {
+	if h.stop = h.end; h.end >= 0 {
 		if single {
 			return h.noRanges()
 		}
-		if a.off, a.end = h.off, h.end; way == byIfRange {
+		h.stop = h.off + h.stride(at, h.end-h.off)
+		if a.off, a.end = h.off, h.stop; way == byIfRange {
 			a.ifRange = h.version.condition()
 		}
 	}
@@ -181,6 +185,14 @@ func (h *httpReader) begin() error {
 	}
 	h.gate.unlock() // not before it is known how to ask
 	return nil
+}
+
+// stride is how many of the bytes that are left the next request is for. A chunk size that was chosen is kept to.
+func (h *httpReader) stride(at *url.URL, left int64) int64 {
+	if h.ChunkSize > 0 {
+		return left
+	}
+	return h.web.lanes.to(at).next(left, h.workers(), h.web.timeout)
 }
 
 // take looks at an answer, and ends it if it is not one to read.

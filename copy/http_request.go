@@ -27,6 +27,7 @@ type answer struct {
 	*http.Response
 	at   *url.URL // where the redirects led
 	lane *lane
+	sent time.Time   // when the request was
 	free func()      // ends the request's context
 	time *time.Timer // that ends it too; nil for none
 }
@@ -72,6 +73,7 @@ func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answ
 		got.time = time.AfterFunc(s.web.timeout, func() { cancel(errSlow) })
 	}
 	op := s.Progress.Begin()
+	got.sent = time.Now()
 	got.free = func() {
 		if got.time != nil {
 			got.time.Stop()
@@ -99,6 +101,7 @@ func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answ
 		got.lane.leave(false)
 		return nil, s.timedOut(ctx, err)
 	}
+	got.lane.answered(time.Since(got.sent))
 	return got, nil
 }
 

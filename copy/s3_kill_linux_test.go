@@ -13,10 +13,10 @@ import (
 
 // A copy to or from a store that is killed again and again moves little twice, and leaves nothing but its result.
 func TestObjectKilled(t *testing.T) {
-	// A store takes parts whole: a kill costs what was sent of one, so that many kills need a large file.
-	size, kills := 192*mib, 5
+	// A store takes parts whole: a kill costs what was sent of some, so that many kills need a large file.
+	size, kills, workers := 320*mib, 5, 4
 	if os.Getenv("PACE_TEST_FULL") != "" {
-		size, kills = 768*mib, 20
+		size, kills, workers = 768*mib, 20, NetworkWorkers
 	}
 	const most = 1.15
 	data := random(size)
@@ -40,9 +40,9 @@ func TestObjectKilled(t *testing.T) {
 			c := child{Source: source, Dest: dst, Store: m.url}
 			done := func() bool { return !up && exists(dst) }
 			for range kills {
-				c.Mode, c.Workers, c.ChunkSize = limiter.Modes[rnd.IntN(3)], 1, leastPart
+				c.Mode, c.Workers, c.ChunkSize = limiter.Modes[rnd.IntN(3)], 1+rnd.IntN(workers), 0
 				if !up {
-					c.Workers, c.ChunkSize = 1+rnd.IntN(4), []int64{0, 300_000, mib}[rnd.IntN(3)]
+					c.ChunkSize = []int64{0, 300_000, mib}[rnd.IntN(3)]
 				}
 				if !killedAfter(t, c, moved, int64(size/kills)*3/4) {
 					t.Fatal("it ended before it could be killed")

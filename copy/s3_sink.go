@@ -25,6 +25,7 @@ const (
 	maxParts    = 10_000
 	leastPart   = 5 * mib
 	usualPart   = 8 * mib
+	fewParts    = 1024     // of the least size: what is lost of those that are killed on their way is less
 	blindPart   = 16 * mib // of a source that does not say how long it is
 	largestPart = 5 << 30  // also of one object that is copied at once
 )
@@ -49,6 +50,7 @@ type s3Sink struct {
 	held     []byte // a single object, until its source is known not to have changed
 	withSums bool   // the store keeps a checksum of each part
 	blind    int    // parts of a source that has no ranges
+	few      *lane  // that parts take where an earlier run was stopped
 
 	mu    sync.Mutex
 	parts map[int]minio.ObjectPart // that are there, by number, ours or from an earlier run
@@ -69,8 +71,8 @@ func (o *Options) partSize(size int64) int64 {
 		part = min(max(o.ChunkSize, leastPart), largestPart)
 	case size < 0:
 		part = blindPart
-	case o.Rate != nil:
-		part = leastPart // it is waited for whole
+	case size <= fewParts*leastPart, o.Rate != nil: // for a rate a part is waited for whole
+		part = leastPart
 	}
 	least := (size + maxParts - 1) / maxParts
 	return max(part, (least+mib-1)/mib*mib)
@@ -81,7 +83,7 @@ func (s *s3Sink) begin(ctx context.Context, what found) (need, error) {
 	if s.within != nil {
 		s.part = min(max(s.part, withinPart), largestPart)
 	}
-	s.parts, s.sent, s.held, s.id, s.blind = map[int]minio.ObjectPart{}, nil, nil, "", 0
+	s.parts, s.sent, s.held, s.id, s.blind, s.few = map[int]minio.ObjectPart{}, nil, nil, "", 0, nil
 	s.read = newTurns()
 	if s.Expect != nil {
 		s.sum = s.Expect.Hash.New()
@@ -188,10 +190,16 @@ func (s *s3Sink) put(ctx context.Context, p []byte) error {
 }
 
 // putPart sends one part of an upload.
-func (s *s3Sink) putPart(ctx context.Context, part sentPart, p []byte) error {
+func (s *s3Sink) putPart(ctx context.Context, part sentPart, p []byte) (err error) {
 	opts := minio.PutObjectPartOptions{DisableContentSha256: true, Sha256Hex: s.signed(p)}
 	var got minio.ObjectPart
-	err := s.insist(ctx, func(ctx context.Context) (err error) {
+	if s.few != nil {
+		if err := s.few.enter(ctx); err != nil {
+			return err
+		}
+		defer func() { s.few.leave(err == nil) }()
+	}
+	err = s.insist(ctx, func(ctx context.Context) (err error) {
 		opts.CustomHeader = http.Header{}
 		if s.withSums {
 			opts.CustomHeader.Set(checksumHeader, part.crc())

@@ -106,6 +106,7 @@ func (s *s3Source) read(ctx context.Context, c chunk) io.ReadCloser {
 	}
 	if c.off == 0 && s.first != nil {
 		r.body, s.first = s.first, nil
+		r.stop, r.sent = r.end, time.Now()
 	}
 	return r
 }
@@ -117,6 +118,8 @@ type s3Reader struct {
 	off   int64
 	end   int64
 	body  io.ReadCloser // nil between requests
+	stop  int64         // of the present request
+	sent  time.Time     // when it was
 	fresh int64         // bytes that the present try has brought
 	tries int           // that brought little
 }
@@ -128,10 +131,12 @@ func (r *s3Reader) Read(p []byte) (int, error) {
 				return 0, err
 			}
 		}
-		n, err := r.body.Read(p[:min(int64(len(p)), r.end-r.off)])
+		n, err := r.body.Read(p[:min(int64(len(p)), r.stop-r.off)])
 		r.off += int64(n)
 		r.fresh += int64(n)
-		if r.off == r.end {
+		if r.off == r.stop {
+			r.reads.brought(r.fresh, time.Since(r.sent))
+			r.fresh, r.tries = 0, 0
 			r.drop()
 		} else if err != nil {
 			r.drop()
@@ -179,10 +184,13 @@ func (r *s3Reader) recover(err error) error {
 
 // begin asks for what is left.
 func (r *s3Reader) begin() error {
+	if r.stop = r.end; r.ChunkSize == 0 {
+		r.stop = r.off + r.reads.next(r.end-r.off, r.workers(), r.timeout)
+	}
 	opts := minio.GetObjectOptions{}
 	err := opts.SetMatchETag(r.info.ETag)
-	if err == nil && (r.off > 0 || r.end < r.info.Size) {
-		err = opts.SetRange(r.off, r.end-1)
+	if err == nil && (r.off > 0 || r.stop < r.info.Size) {
+		err = opts.SetRange(r.off, r.stop-1)
 	}
 	if err != nil {
 		return r.cannot(err)
@@ -190,6 +198,7 @@ func (r *s3Reader) begin() error {
 	var info minio.ObjectInfo
 	var header http.Header
 	err = r.insist(r.ctx, func(ctx context.Context) (err error) {
+		r.sent = time.Now()
 		r.body, info, header, err = r.core.GetObject(ctx, r.at.bucket, r.at.key, opts)
 		return err
 	})
@@ -210,7 +219,7 @@ func (r *s3Reader) begin() error {
 			r.drop()
 			return r.changed()
 		}
-		if got.off != r.off || got.end != r.end {
+		if got.off != r.off || got.end != r.stop {
 			r.drop()
 			return r.cannot(errors.New("the store does not send the range that it was asked for"))
 		}
@@ -218,6 +227,7 @@ func (r *s3Reader) begin() error {
 		r.drop()
 		return r.cannot(errors.New("the store does not send ranges"))
 	}
+	r.reads.answered(time.Since(r.sent))
 	return nil
 }
 

@@ -23,6 +23,7 @@ type store struct {
 	plain    bool        // no TLS: a signature is what protects the bytes
 	answered atomic.Bool // it has, once
 	noSums   atomic.Bool // it refuses checksums
+	reads    stride
 }
 
 // awsEndpoint leads to the endpoint of each region.

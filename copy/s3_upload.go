@@ -205,6 +205,9 @@ func (s *s3Sink) take(ctx context.Context, u minio.ObjectMultipartInfo) (bool, e
 		return false, nil
 	}
 	s.id, s.part, s.withSums = u.UploadID, size, sums
+	// What was stopped once may be stopped again, and what was sent of a part is lost then. So the parts in flight are few
+	// until this run has sent many.
+	s.few = newLane(1)
 	for _, part := range parts {
 		s.parts[part.PartNumber] = part
 	}

@@ -122,9 +122,10 @@ s3://BUCKET/KEY is an object of S3, or of a store that speaks as S3 does. It may
 be SRC, DST or both: then the store copies by itself. Endpoint, region and
 credentials are those of the AWS tools: AWS_ENDPOINT_URL_S3, AWS_REGION,
 AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_CA_BUNDLE and more, and the files in ~/.aws.
-A large file goes up in parts of 8 MiB (--chunk-size), in parallel; a run that
-was stopped goes on with the parts that the store has, if they are still those
-of the file; --no-resume removes them. Time and mode are kept as rclone does.
+A large file goes up in parts of 5 to 8 MiB (--chunk-size), in parallel; a run
+that was stopped goes on with the parts that the store has, if they are still
+those of the file; --no-resume removes them. Time and mode are kept as rclone
+does.
 With -r, what is below SRC goes below DST, whether that is there or not, and of
 several sources each under its own name. Buckets are neither made nor removed.
 
