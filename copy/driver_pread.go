@@ -8,16 +8,16 @@ import (
 
 // preadDriver makes the system calls on the caller's own thread.
 type preadDriver struct {
-	size    int64
-	aligned bool // buffers begin with a page, as O_DIRECT wants it
+	size   int64
+	mapped bool // buffers are pages of their own: O_DIRECT wants that, and the collector does not let as much again be garbage
 
 	mu   sync.Mutex
 	free [][]byte
-	all  [][]byte // that are aligned
+	all  [][]byte // that are mapped
 }
 
-func newPreadDriver(size int64, aligned bool) *preadDriver {
-	return &preadDriver{size: size, aligned: aligned}
+func newPreadDriver(size int64, mapped bool) *preadDriver {
+	return &preadDriver{size: size, mapped: mapped}
 }
 
 func (d *preadDriver) buffer() []byte {
@@ -29,7 +29,7 @@ func (d *preadDriver) buffer() []byte {
 		d.free = d.free[:n-1]
 		return b
 	}
-	if d.aligned {
+	if d.mapped {
 		if b, err := mapPages(d.size); err == nil {
 			d.all = append(d.all, b)
 			return b

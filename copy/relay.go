@@ -80,7 +80,7 @@ func (y *relay) begin(ctx context.Context) error {
 	y.begun = true
 	y.countMissing()
 	if y.buffers = y.driver; y.need.chunk > y.chunk {
-		y.buffers = newPreadDriver(y.need.chunk, false)
+		y.buffers = newPreadDriver(y.need.chunk, true)
 		if local, ok := y.from.(*localSource); ok {
 			local.foreign = true
 		}
@@ -240,7 +240,7 @@ func (y *relay) movePiece(ctx context.Context, p []byte, off int64, late bool) e
 // end is the last of a file, or of an attempt. The error returned is one that ends the run.
 func (y *relay) end(ctx context.Context, err error) error {
 	y.live.remove(y)
-	y.stop(nil)
+	y.leave()
 	if err != nil && ctx.Err() == nil {
 		if again, e := y.startOver(err); again || e != nil {
 			return e
@@ -272,9 +272,18 @@ func (y *relay) startOver(err error) (bool, error) {
 	return true, nil
 }
 
+// leave gives back what an attempt has taken.
+func (y *relay) leave() {
+	y.stop(nil)
+	if y.buffers != nil && y.buffers != y.driver {
+		_ = y.buffers.close() // it only frees memory
+		y.buffers = nil
+	}
+}
+
 // abandon is the end of a file of which a cancelled run left chunks undone.
 func (y *relay) abandon() {
-	y.stop(nil)
+	y.leave()
 	y.to.abort(true)
 	y.from.close()
 }

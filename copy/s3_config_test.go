@@ -102,8 +102,8 @@ func TestPartSize(t *testing.T) {
 		size, chunk, want int64
 	}{
 		{0, 0, 5 * mib},
-		{5 << 30, 0, 5 * mib},
-		{5<<30 + 1, 0, 8 * mib},
+		{2560 * mib, 0, 5 * mib},
+		{2560*mib + 1, 0, 8 * mib},
 		{80_000 * mib, 0, 8 * mib},
 		{80_000*mib + 1, 0, 9 * mib}, // 10,000 parts of 8 MiB hold one byte less
 		{5 << 40, 0, 525 * mib},

@@ -25,7 +25,7 @@ const (
 	maxParts    = 10_000
 	leastPart   = 5 * mib
 	usualPart   = 8 * mib
-	fewParts    = 1024     // of the least size: what is lost of those that are killed on their way is less
+	fewParts    = 512      // of the least size: what is lost of those that are killed on their way is less
 	blindPart   = 16 * mib // of a source that does not say how long it is
 	largestPart = 5 << 30  // also of one object that is copied at once
 )
