@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"pace/crawl/internal/nginxtest"
 	"pace/limiter"
+	"pace/limiter/nginxtest"
 )
 
 // browser is a headless Chromium that is spoken to over a pipe, in the DevTools protocol.

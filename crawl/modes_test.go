@@ -16,9 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"pace/crawl/internal/nginxtest"
 	"pace/crawl/site"
 	"pace/limiter"
+	"pace/limiter/nginxtest"
 )
 
 // TestModesAgree crawls the same site in each mode with everything that a crawl can write, and wants the same of each.

@@ -18,8 +18,8 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"github.com/google/go-cmp/cmp"
 
-	"pace/crawl/internal/nginxtest"
 	"pace/limiter"
+	"pace/limiter/nginxtest"
 )
 
 // TestRealSiteCheckLinks takes a part of a real manual away, and lets half of the hosts that it links to be there.

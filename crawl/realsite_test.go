@@ -12,8 +12,8 @@ import (
 	"github.com/PuerkitoBio/goquery"
 	"github.com/google/go-cmp/cmp"
 
-	"pace/crawl/internal/nginxtest"
 	"pace/limiter"
+	"pace/limiter/nginxtest"
 )
 
 // linksOf returns the elements with links of a page of a site of files.

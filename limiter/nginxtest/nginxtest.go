@@ -24,8 +24,12 @@ import (
 type Config struct {
 	// Root is the folder that is served; empty means none.
 	Root string
-	// Location is more directives for the one location, such as "limit_rate 10k;" or "return 503;".
+	// Location is more directives for the location of all paths, such as "limit_rate 10k;" or "return 503;".
 	Location string
+	// Server is more directives for the server, such as other locations.
+	Server string
+	// HTTP is more directives for all servers, such as zones of limits.
+	HTTP string
 }
 
 // Server is a running nginx with one worker.
@@ -85,6 +89,22 @@ func Start(tb testing.TB, c Config) *Server {
 	return s
 }
 
+// Files makes a folder with files, by their paths in it, for [Config].Root.
+func Files(tb testing.TB, files map[string][]byte) string {
+	tb.Helper()
+	root := tb.TempDir()
+	for name, data := range files {
+		name = filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return root
+}
+
 func findNginx() (string, error) {
 	if path, err := exec.LookPath("nginx"); err == nil {
 		return path, nil
@@ -129,10 +149,12 @@ http {
 	scgi_temp_path {{.Prefix}}/scgi;
 	sendfile on;
 	tcp_nopush on;
+	{{.HTTP}}
 	server {
 		listen {{.Addr}};
+		{{with .Root}}root {{.}};{{end}}
+		{{.Server}}
 		location / {
-			{{with .Root}}root {{.}};{{end}}
 			{{.Location}}
 		}
 		location = {{.Ping}} {
@@ -150,7 +172,7 @@ func (s *Server) writeConfig(tb testing.TB, c Config) string {
 	tb.Helper()
 	var text bytes.Buffer
 	if err := config.Execute(&text, map[string]any{
-		"Prefix": s.prefix, "Addr": s.Addr, "Root": c.Root, "Location": c.Location, "Ping": ping,
+		"Prefix": s.prefix, "Addr": s.Addr, "Root": c.Root, "Location": c.Location, "Server": c.Server, "HTTP": c.HTTP, "Ping": ping,
 		"AsRoot": os.Geteuid() == 0, // a worker of another user could not read a test's folders
 	}); err != nil {
 		tb.Fatal(err)
