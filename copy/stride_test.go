@@ -56,10 +56,10 @@ func TestStrideGrows(t *testing.T) {
 
 func TestStrideKeepsTheShortestWait(t *testing.T) {
 	var s stride
-	for _, d := range []time.Duration{5, 3, 7, 0, 2} {
-		s.answered(d * time.Millisecond)
+	for _, wait := range []time.Duration{5 * time.Millisecond, 3 * time.Millisecond, 7 * time.Millisecond} {
+		s.answered(wait)
 	}
-	if got := s.first.Load(); got != 1 {
-		t.Errorf("%d ns", got)
+	if got := time.Duration(s.first.Load()); got != 3*time.Millisecond {
+		t.Errorf("%v", got)
 	}
 }

@@ -172,7 +172,8 @@ func (s *Server) writeConfig(tb testing.TB, c Config) string {
 	tb.Helper()
 	var text bytes.Buffer
 	if err := config.Execute(&text, map[string]any{
-		"Prefix": s.prefix, "Addr": s.Addr, "Root": c.Root, "Location": c.Location, "Server": c.Server, "HTTP": c.HTTP, "Ping": ping,
+		"Prefix": s.prefix, "Addr": s.Addr, "Ping": ping,
+		"Root": c.Root, "Location": c.Location, "Server": c.Server, "HTTP": c.HTTP,
 		"AsRoot": os.Geteuid() == 0, // a worker of another user could not read a test's folders
 	}); err != nil {
 		tb.Fatal(err)
