@@ -122,6 +122,12 @@ func parseContentRange(s string) (contentRange, bool) {
 	return r, true
 }
 
+// hasAll says whether an answer that nobody has asked a range of has the whole file as one.
+func hasAll(r *http.Response) bool {
+	got, ok := parseContentRange(r.Header.Get("Content-Range"))
+	return r.StatusCode == http.StatusPartialContent && ok && got.off == 0 && got.end > 0 && got.end == got.size
+}
+
 // parseBytes reads decimal digits and nothing else.
 func parseBytes(s string) (int64, bool) {
 	n, err := strconv.ParseUint(s, 10, 62)

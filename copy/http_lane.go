@@ -73,6 +73,9 @@ func await(ctx context.Context, changed <-chan struct{}, wait time.Duration) err
 	return nil
 }
 
+// longestWait is for how long a server may ask. Who is told more than that should rather know, and come back.
+const longestWait = time.Hour
+
 // raiseAfter is how many good answers let one more request through again.
 const raiseAfter = 16
 
@@ -97,7 +100,8 @@ func (l *lane) change() {
 }
 
 // refused is told of a 429 or 503 of a request that has not left, and of how long the server asks to wait, if it does. It
-// returns for how long all are to wait now, and false when waiting has not helped so often that it will not.
+// returns for how long all are to wait now, and false when waiting has not helped so often that it will not, or is longer
+// than longestWait.
 //
 // Fewer at a time may be all that the server wants: as long as others are under way, this one waits for its turn.
 func (l *lane) refused(
@@ -105,6 +109,9 @@ func (l *lane) refused(
 ) (wait time.Duration, again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if asked > longestWait {
+		return asked, false
+	}
 	alone := l.active == 1
 	l.most, l.good = max(l.active-1, 1), 0
 	if wait = asked; alone {

@@ -195,7 +195,7 @@ func (h *httpReader) take(got *answer, a ask, asked *url.URL) error {
 		return nil
 	case code == http.StatusPartialContent && a.end > 0:
 		err = h.takeRange(got, a)
-	case code == http.StatusOK:
+	case code == http.StatusOK, hasAll(got.Response):
 		err = h.takeAll(got, a)
 	case code == http.StatusRequestedRangeNotSatisfiable && a.end > 0:
 		if r, ok := parseContentRange(got.Header.Get("Content-Range")); ok && r.size != h.size {

@@ -47,7 +47,11 @@ func (s *httpSource) request(ctx context.Context, from *url.URL, a ask) (*answer
 		default:
 			return got, nil
 		}
-		next, err := from.Parse(got.Header.Get("Location"))
+		location := got.Header.Get("Location")
+		if location == "" {
+			return got, nil
+		}
+		next, err := from.Parse(location)
 		got.end(true)
 		if err != nil || next.Hostname() == "" || next.Scheme != "http" && next.Scheme != "https" {
 			return nil, errors.New("the server redirects to what is not a URL of HTTP")
@@ -88,9 +92,11 @@ func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answ
 		}
 	}
 	for {
-		got.Response, err = s.web.client.Do(req, nil) //nolint:bodyclose // end does
-		// The server has closed a kept connection; there are only so many of these.
-		if e, ok := errors.AsType[*exchange.Error](err); !ok || e.Kind != exchange.Stale {
+		var trace exchange.Trace
+		got.Response, err = s.web.client.Do(req, &trace) //nolint:bodyclose // end does
+		// The server has closed a kept connection, or what came on it belongs to an answer before: there are only so many of
+		// these.
+		if kind := kindOf(err); kind != exchange.Stale && (kind != exchange.Malformed || !trace.Reused) {
 			break
 		}
 	}
@@ -153,6 +159,14 @@ func withoutUser(u *url.URL) *url.URL {
 	clone := *u
 	clone.User = nil
 	return &clone
+}
+
+// kindOf returns what went wrong with an exchange; below zero for anything else, and for nothing.
+func kindOf(err error) exchange.Kind {
+	if e, ok := errors.AsType[*exchange.Error](err); ok {
+		return e.Kind
+	}
+	return -1
 }
 
 // passing says whether an error of an exchange may not come again.

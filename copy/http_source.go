@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"pace/limiter/exchange"
 )
 
 // httpSource is one file at a URL. Every chunk is a request of its own, and each answer is held to be of the version that
@@ -157,7 +159,7 @@ func (s *httpSource) probeHead(ctx context.Context) (probed, bool, error) {
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return probed{}, false, context.Cause(ctx)
-	case err != nil && passing(err) && !errors.Is(err, syscall.ECONNREFUSED):
+	case err != nil && (passing(err) && !errors.Is(err, syscall.ECONNREFUSED) || kindOf(err) == exchange.Malformed):
 		return probed{}, false, nil
 	case err != nil:
 		return probed{}, false, err
@@ -240,7 +242,11 @@ func (s *httpSource) ofAnswer(got *answer, size int64, ranges bool) (probed, err
 }
 
 func (s *httpSource) status(got *answer) error {
-	return &StatusError{URL: s.shown, Code: got.StatusCode, Status: got.Status}
+	err := &StatusError{URL: s.shown, Code: got.StatusCode, Status: got.Status}
+	if busy(got.StatusCode) && exchange.RetryAfter(got.Header, time.Now()) > longestWait {
+		return fmt.Errorf("%w, and asks to wait for more than an hour: try again later", err)
+	}
+	return err
 }
 
 // newMode is the mode of a file that has none where it comes from.
