@@ -151,14 +151,6 @@ func TestHTTPRawServers(t *testing.T) {
 		"with an empty ETag":          func(r raw) bool { return r.good(data, `ETag: ""`) },
 		"with two ETags":              func(r raw) bool { return r.good(data, `ETag: "v1"`, `ETag: "v2"`) },
 		"without a reason":            func(r raw) bool { return r.good(data, `ETag: "v1"`, "X: y") },
-		"that takes one connection and resets all others": onlyAtOnce(1, func(r raw) bool {
-			time.Sleep(3 * time.Millisecond)
-			return r.good(data)
-		}, nil),
-		"that takes two connections and resets all others": onlyAtOnce(2, func(r raw) bool {
-			time.Sleep(3 * time.Millisecond)
-			return r.good(data)
-		}, nil),
 		"that asks to wait for negative time": func(r raw) bool {
 			if r.n < 2 {
 				return r.say(nil, "HTTP/1.1 503 No", "Retry-After: -17", "Content-Length: 0")
@@ -250,18 +242,16 @@ func TestHTTPRawRefused(t *testing.T) {
 	}
 }
 
-// onlyAtOnce answers on so many connections at a time. What comes on others gets other, or its connection is reset.
-func onlyAtOnce(most int64, answer, other func(r raw) bool) func(r raw) bool {
+// onlyAtOnce takes a while to answer, and does so for that many at a time. Others get other, or lose their connection.
+func onlyAtOnce(most int64, while time.Duration, answer, other func(r raw) bool) func(r raw) bool {
 	var open atomic.Int64
 	return func(r raw) bool {
 		if open.Add(1) > most {
 			open.Add(-1)
-			if other != nil {
-				return other(r)
-			}
-			return false
+			return other != nil && other(r)
 		}
-		defer open.Add(-1)
+		time.Sleep(while)
+		open.Add(-1) // before who is answered can come again
 		return answer(r)
 	}
 }

@@ -62,15 +62,33 @@ func (s *httpSource) request(ctx context.Context, from *url.URL, a ask) (*answer
 	return nil, fmt.Errorf("more than %d redirects", maxRedirects)
 }
 
-// requestOnce asks one server. The time that an answer may take runs until it is ended.
+// requestOnce asks one server, when that has room for one more.
 func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answer, error) {
-	got := &answer{at: to, lane: s.web.lanes.to(to)}
-	waiting := s.Progress.BeginWait()
-	err := got.lane.enter(ctx)
-	waiting.End()
-	if err != nil {
-		return nil, err
+	lane := s.web.lanes.to(to)
+	for {
+		waiting := s.Progress.BeginWait()
+		err := lane.enter(ctx)
+		waiting.End()
+		if err != nil {
+			return nil, err
+		}
+		began := time.Now()
+		got, err := s.exchange(ctx, lane, to, a)
+		if err == nil {
+			return got, nil
+		}
+		crowded := passing(err) && ctx.Err() == nil && lane.lost(began)
+		lane.leave(false)
+		if !crowded {
+			return nil, err
+		}
 	}
+}
+
+// exchange makes a request that has entered its lane, which the answer leaves. The time that it may take runs until it is
+// ended.
+func (s *httpSource) exchange(ctx context.Context, lane *lane, to *url.URL, a ask) (*answer, error) {
+	got := &answer{at: to, lane: lane}
 	ctx, cancel := context.WithCancelCause(ctx)
 	if s.web.timeout > 0 {
 		got.time = time.AfterFunc(s.web.timeout, func() { cancel(errSlow) })
@@ -91,6 +109,7 @@ func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answ
 			req.Header.Set("If-Range", a.ifRange)
 		}
 	}
+	var err error
 	for {
 		var trace exchange.Trace
 		got.Response, err = s.web.client.Do(req, &trace) //nolint:bodyclose // end does
@@ -101,9 +120,9 @@ func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answ
 		}
 	}
 	if err != nil {
+		err = s.timedOut(ctx, err)
 		got.free()
-		got.lane.leave(false)
-		return nil, s.timedOut(ctx, err)
+		return nil, err
 	}
 	return got, nil
 }
