@@ -2,6 +2,7 @@ package copy
 
 import (
 	"net/http"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -88,6 +89,18 @@ func (v version) identity(url string, size int64) *identity {
 		id.mtime = t.UnixNano()
 	}
 	return &id
+}
+
+// identityAt is identity for a file at a URL. A strong ETag and a size are enough to tell files at one path from one another:
+// the query does not count then, which in a signed URL is another one each time, and neither does the time.
+func (v version) identityAt(u *url.URL, size int64) *identity {
+	at := withoutUser(u)
+	at.Host = strings.ToLower(at.Host)
+	if v.etag != "" {
+		v.modified = ""
+		at.RawQuery, at.ForceQuery = "", false
+	}
+	return v.identity(at.String(), size)
 }
 
 // contentRange is what a 206 or 416 says of the bytes that it has (RFC 9110 section 14.4).

@@ -108,7 +108,7 @@ func (s *httpSource) found(p probed) found {
 		what.mtime = time.Now()
 	}
 	if ranges {
-		what.id = p.version.identity(withoutUser(s.url).String(), p.size)
+		what.id = p.version.identityAt(s.url, p.size)
 	}
 	return what
 }
