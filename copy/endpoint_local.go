@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"sync"
 )
 
 // localSource is a regular file of this machine.
@@ -115,8 +114,7 @@ type localSink struct {
 
 	in *incoming // nil when none is begun
 
-	mu   sync.Mutex
-	sums []hashedRange // of what was written, to verify it; guarded by mu
+	written *writtenSums // to verify it
 }
 
 // metaOfFound returns what a copy is given of its source. It is no file of this machine, so it is like none of them.
@@ -164,7 +162,7 @@ func (s *localSink) beginPart(ctx context.Context, what found) error {
 	} else {
 		err = f.startOver()
 	}
-	s.sums = f.had
+	s.written = &writtenSums{}
 	if err != nil || what.size <= 0 {
 		return err
 	}
@@ -179,16 +177,13 @@ func (s *localSink) write(ctx context.Context, p []byte, off int64) error {
 	if f.journal == nil && !s.Verify {
 		return nil
 	}
-	r := rangeOf(p, off)
 	if s.Verify {
-		s.mu.Lock()
-		s.sums = append(s.sums, r)
-		s.mu.Unlock()
+		s.written.add(s.Hash, p, off)
 	}
 	if f.journal == nil {
 		return nil
 	}
-	return f.note(r)
+	return f.note(rangeOf(p, off))
 }
 
 func (s *localSink) commit(ctx context.Context, size int64) (bool, error) {
@@ -229,8 +224,8 @@ func (s *localSink) settle(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// verify reads back what was written and compares it with what has arrived: a source may be far away, and have changed
-// since.
+// verify reads back what was written and compares it with what has arrived. Of what an earlier run has written, nobody has
+// any other sums than those of its journal.
 func (s *localSink) verify(ctx context.Context) error {
 	f := s.in
 	if !s.Verify {
@@ -240,14 +235,16 @@ func (s *localSink) verify(ctx context.Context) error {
 		return f.writeError(err)
 	}
 	forget(f.out)
-	kept, err := rehash(ctx, func(p []byte, off int64) (int, error) { return pread(f.out, p, off) }, s.sums)
+	read := func(p []byte, off int64) (int, error) { return pread(f.out, p, off) }
+	kept, err := rehash(ctx, read, f.had)
 	if err != nil {
 		return err
 	}
-	if len(kept) < len(s.sums) {
-		return &VerifyError{Source: s.src, Dest: f.to.shown}
+	same, err := s.written.holds(ctx, s.Hash, read)
+	if err == nil && (!same || len(kept) < len(f.had)) {
+		err = &VerifyError{Source: s.src, Dest: f.to.shown}
 	}
-	return nil
+	return err
 }
 
 func (s *localSink) abort(keep bool) bool {
