@@ -2,11 +2,13 @@ package copy
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -114,7 +116,14 @@ func (s *httpSource) found(p probed) found {
 }
 
 // cannot says what could not be read.
-func (s *httpSource) cannot(err error) error { return fmt.Errorf("cannot read %s: %w", s.shown, err) }
+func (s *httpSource) cannot(err error) error {
+	// Go asks the system itself on Windows and on Apple's.
+	distrusted := errors.As(err, new(x509.UnknownAuthorityError)) || errors.As(err, new(x509.SystemRootsError))
+	if distrusted && runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+		return fmt.Errorf("cannot read %s: %w; SSL_CERT_FILE names a file of other authorities", s.shown, err)
+	}
+	return fmt.Errorf("cannot read %s: %w", s.shown, err)
+}
 
 // unchanged has nothing to look at: every answer was held to be of one version.
 func (s *httpSource) unchanged(context.Context) error { return nil }
