@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 func (s *httpSource) read(ctx context.Context, c chunk) io.ReadCloser {
@@ -249,6 +250,9 @@ func (h *httpReader) takeRange(got *answer, a ask) error {
 
 // takeAll takes the whole file, or notes that ranges of it have to be asked for in another way.
 func (h *httpReader) takeAll(got *answer, a ask) error {
+	if h.unsteady && h.off == 0 {
+		h.version, _ = versionOf(got.Header, time.Now())
+	}
 	switch verdict := h.version.judge(got.Header); {
 	case verdict == otherVersion, h.size >= 0 && got.ContentLength >= 0 && got.ContentLength != h.size:
 		return h.changed()

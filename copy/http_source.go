@@ -30,6 +30,8 @@ type httpSource struct {
 	opened  int    // how often
 	last    probed // what was found then
 
+	unsteady bool // version is that of the first answer to the one request
+
 	mu     sync.Mutex
 	at     *url.URL // where its redirects lead; guarded by mu
 	way    way      // guarded by mu
@@ -72,8 +74,9 @@ func (s *httpSource) open(ctx context.Context) (found, error) {
 	s.opened++
 	s.mu.Lock()
 	s.at, s.way, s.gate = s.url, byIfRange, &gate{open: make(chan struct{})}
-	// A file that changes all the time is whole at least within one answer.
-	s.single = s.single || s.opened == maxRestarts+1
+	// A file that changes all the time is whole at least within one answer, whichever version that has.
+	s.unsteady = s.opened == maxRestarts+1
+	s.single = s.single || s.unsteady
 	known := s.known
 	s.known = false
 	s.mu.Unlock()
@@ -97,6 +100,9 @@ func (s *httpSource) open(ctx context.Context) (found, error) {
 	s.mu.Lock()
 	s.at = p.at
 	s.mu.Unlock()
+	if s.unsteady {
+		p.version, p.size = version{}, -1
+	}
 	s.version, s.size, s.last = p.version, p.size, p
 	return s.found(p), nil
 }
