@@ -53,6 +53,10 @@ const maxRestarts = 3
 func (y *relay) openAndStart(ctx context.Context) error {
 	var err error
 	if y.what, err = y.from.open(ctx); err != nil {
+		y.live.remove(y)
+		if y.restarts > 0 {
+			y.to.abort(false)
+		}
 		y.from.close()
 		return y.failed(ctx, y.src, err, y.begun)
 	}
@@ -262,14 +266,24 @@ func (y *relay) end(ctx context.Context, err error) error {
 // startOver begins the file again if that may help against err. It is then a job for later.
 func (y *relay) startOver(err error) (bool, error) {
 	var e *startOverError
-	if !errors.As(err, &e) || y.restarts == maxRestarts || !y.to.abort(false) {
+	if !errors.As(err, &e) || y.restarts == maxRestarts || !y.restartable() {
 		return false, nil
 	}
 	y.restarts++
+	y.live.add(y) // until it starts
 	y.Log.Warn("starting over", "item", y.src, "reason", e.reason)
 	y.failure.Store(nil)
 	y.engine.later(y.openAndStart)
 	return true, nil
+}
+
+// restartable says whether nothing is left of what was written. A fifo that was opened stays open: its reader would take
+// the end for that of the file.
+func (y *relay) restartable() bool {
+	if s, ok := y.to.(*inPlace); ok {
+		return s.next == 0
+	}
+	return y.to.abort(false)
 }
 
 // abandon is the end of a file of which a cancelled run left chunks undone.
