@@ -56,8 +56,7 @@ func (s *httpSource) request(ctx context.Context, from *url.URL, a ask) (*answer
 		if err != nil || next.Hostname() == "" || next.Scheme != "http" && next.Scheme != "https" {
 			return nil, errors.New("the server redirects to what is not a URL of HTTP")
 		}
-		next.Fragment, next.RawFragment = "", ""
-		from = next
+		from = asRequested(next)
 	}
 	return nil, fmt.Errorf("more than %d redirects", maxRedirects)
 }

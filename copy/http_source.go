@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -222,7 +223,7 @@ func (s *httpSource) ofHead(got *answer) (probed, bool) {
 	if got.StatusCode != http.StatusOK || got.ContentLength < 0 || ranges == "" {
 		return probed{}, false
 	}
-	p, err := s.ofAnswer(got, got.ContentLength, ranges == "bytes")
+	p, err := s.ofAnswer(got, got.ContentLength, strings.EqualFold(ranges, "bytes"))
 	return p, err == nil && (p.version.known() || p.young)
 }
 
