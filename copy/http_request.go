@@ -32,7 +32,12 @@ type answer struct {
 }
 
 // errSlow ends a request whose time is over.
-var errSlow = fmt.Errorf("the answer takes longer than --timeout allows: %w", context.DeadlineExceeded)
+var errSlow error = slowError{}
+
+type slowError struct{}
+
+func (slowError) Error() string { return "the answer takes longer than --timeout allows" }
+func (slowError) Unwrap() error { return context.DeadlineExceeded }
 
 // request asks, and follows redirects. It takes its turn in the lane of each server.
 func (s *httpSource) request(ctx context.Context, from *url.URL, a ask) (*answer, error) {
