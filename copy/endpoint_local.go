@@ -112,7 +112,8 @@ type localSink struct {
 	// parent opens the place of a file in a tree, as often as it is asked; nil for a file of its own.
 	parent func() (place, error)
 
-	in *incoming // nil when none is begun
+	in   *incoming // nil when none is begun
+	left bool      // one was, and a later run can go on with it
 
 	written *writtenSums // to verify it
 }
@@ -249,7 +250,8 @@ func (s *localSink) verify(ctx context.Context) error {
 
 func (s *localSink) abort(keep bool) bool {
 	if f := s.in; f != nil {
-		f.leave(keep && f.worthKeeping())
+		s.left = keep && f.worthKeeping()
+		f.leave(s.left)
 		_ = f.given.close()
 		s.in = nil
 	}

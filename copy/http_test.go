@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -169,9 +170,15 @@ func TestHTTPServerGone(t *testing.T) {
 			return false
 		})
 		_, to := dirs(t)
-		report, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
+		opts := fetch(to, o.URL+"/f", m)
+		var l logs
+		opts.Log = l.logger()
+		report, err := quickly(opts).run(t.Context())
 		if err != nil || report.ItemsFailed != 1 {
 			t.Fatalf("%+v, %v", report, err)
+		}
+		if told := l.lines(slog.LevelWarn); len(told) != 1 || !strings.Contains(told[0], "the same command goes on with what has arrived") {
+			t.Errorf("told %q", told)
 		}
 		o.behave(nil)
 		o.sent.Store(0)

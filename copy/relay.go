@@ -254,6 +254,9 @@ func (y *relay) end(ctx context.Context, err error) error {
 	switch {
 	case err != nil:
 		y.to.abort(!spoiled(err))
+		if s, ok := y.to.(*localSink); ok && s.left && ctx.Err() == nil {
+			y.Log.Warn("the same command goes on with what has arrived", "item", y.dst)
+		}
 		return y.failed(ctx, y.src, err, y.begun && !errors.As(err, new(*outputError)))
 	case y.kept:
 		y.Progress.ItemSkipped()

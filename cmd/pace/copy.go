@@ -160,6 +160,7 @@ Examples:
 				rep, err := filecopy.Run(ctx, o)
 				return outcome{
 					backend: rep.Backend, workers: rep.Workers, cpus: rep.CPUs, totals: rep.Totals, warnings: rep.Warnings,
+					toOutput: o.Output != nil,
 				}, err
 			})
 		},
