@@ -140,3 +140,30 @@ func TestHTTPChaos(t *testing.T) {
 		})
 	}
 }
+
+// What has gone out of a file is the beginning of one that the server has had, and if nothing failed all of it.
+func TestHTTPChaosOutput(t *testing.T) {
+	const size = 300_000
+	for seed := range uint64(30) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			rnd := rand.New(rand.NewPCG(seed, 3))
+			c := &chaos{rnd: rand.New(rand.NewPCG(seed, 4)), strong: seed%2 == 0, faults: rnd.IntN(40)}
+			for i := range 4 {
+				c.versions = append(c.versions, bytes.Repeat([]byte{byte('a' + i)}, size+rnd.IntN(2)*i))
+			}
+			s := newRaw(t, c.answer)
+			c.url = s.url
+			var out bytes.Buffer
+			o := fetch("", s.url+"/f", limiter.Modes[rnd.IntN(3)])
+			o.Output, o.Workers, o.ChunkSize = &out, 1+rnd.IntN(6), int64(10_000+rnd.IntN(90_000))
+			report, err := quickly(o).run(t.Context())
+			for _, v := range c.versions {
+				if bytes.Equal(out.Bytes(), v) || (err != nil || report.ItemsFailed > 0) && bytes.HasPrefix(v, out.Bytes()) {
+					return
+				}
+			}
+			t.Errorf("%d bytes have come out that no version begins with: %v, %+v", out.Len(), err, report)
+		})
+	}
+}

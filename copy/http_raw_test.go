@@ -15,7 +15,8 @@ import (
 
 // rawServer is a server of bytes: what it says need not be HTTP.
 type rawServer struct {
-	url string
+	url      string
+	listener net.Listener
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -54,16 +55,20 @@ func newRaw(t *testing.T, answer func(r raw) (keep bool)) *rawServer {
 			s.group.Go(func() { s.serve(c, answer) })
 		}
 	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		s.mu.Lock()
-		for c := range s.conns {
-			_ = c.Close()
-		}
-		s.mu.Unlock()
-		s.group.Wait()
-	})
+	s.listener = listener
+	t.Cleanup(s.stop)
 	return s
+}
+
+// stop ends the server and waits until nothing of it is left.
+func (s *rawServer) stop() {
+	_ = s.listener.Close()
+	s.mu.Lock()
+	for c := range s.conns {
+		_ = c.Close()
+	}
+	s.mu.Unlock()
+	s.group.Wait()
 }
 
 func (s *rawServer) serve(c net.Conn, answer func(raw) bool) {

@@ -61,6 +61,9 @@ func (s *httpSource) request(ctx context.Context, from *url.URL, a ask) (*answer
 		if err != nil || next.Hostname() == "" || next.Scheme != "http" && next.Scheme != "https" {
 			return nil, errors.New("the server redirects to what is not a URL of HTTP")
 		}
+		if from.Scheme == "https" && next.Scheme == "http" && !s.plain.Swap(true) {
+			s.Log.Warn("the server redirects to http: nobody vouches for what comes", "item", s.shown)
+		}
 		from = asRequested(next)
 	}
 	return nil, fmt.Errorf("more than %d redirects", maxRedirects)

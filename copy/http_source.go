@@ -31,7 +31,8 @@ type httpSource struct {
 	opened  int    // how often
 	last    probed // what was found then
 
-	unsteady bool // version is that of the first answer to the one request
+	plain    atomic.Bool // that it comes over http, though https was asked for, was said
+	unsteady bool        // version is that of the first answer to the one request
 
 	mu     sync.Mutex
 	at     *url.URL // where its redirects lead; guarded by mu

@@ -151,19 +151,24 @@ func cleanName(name string) string {
 		if len(end) > 20 {
 			end = ""
 		}
-		name = strings.ToValidUTF8(name[:longest-len(end)], "") + end
+		name = strings.TrimRight(strings.ToValidUTF8(name[:longest-len(end)], ""), ". ") + end
 	}
 	return name
 }
 
-// isDevice says whether Windows takes a name for a device's.
+// isDevice says whether Windows takes a name for a device's, as it does with spaces behind it and with the digits ¹, ² and ³
+// (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
 func isDevice(base string) bool {
-	base = strings.ToUpper(base)
+	base = strings.ToUpper(strings.TrimRight(base, " "))
 	switch base {
-	case "CON", "PRN", "AUX", "NUL":
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
 		return true
 	}
-	return len(base) == 4 && (base[:3] == "COM" || base[:3] == "LPT") && base[3] >= '0' && base[3] <= '9'
+	number, isPort := strings.CutPrefix(base, "COM")
+	if !isPort {
+		number, isPort = strings.CutPrefix(base, "LPT")
+	}
+	return isPort && utf8.RuneCountInString(number) == 1 && strings.ContainsAny(number, "0123456789¹²³")
 }
 
 // remoteInfo is what is known of a file that is not of this machine, as an fs.FileInfo.
