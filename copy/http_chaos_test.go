@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pace/limiter"
+	"pace/limiter/progress"
 )
 
 // chaos answers each request in another way. The same seed has the same ways, though not for the same requests.
@@ -109,7 +110,7 @@ func TestHTTPChaos(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			c := &chaos{rnd: rand.New(rand.NewPCG(seed, 2)), strong: seed%2 == 0, faults: rnd.IntN(50)}
 			for i := range 4 {
-				c.versions = append(c.versions, bytes.Repeat([]byte{byte('a' + i)}, size+rnd.IntN(2)*i))
+				c.versions = append(c.versions, bytes.Repeat([]byte{byte(i)}, size+rnd.IntN(2)*i))
 			}
 			s := newRaw(t, c.answer)
 			c.url = s.url
@@ -119,6 +120,8 @@ func TestHTTPChaos(t *testing.T) {
 				o := fetch(to, s.url+"/f", limiter.Modes[rnd.IntN(3)])
 				o.Workers, o.ChunkSize = 1+rnd.IntN(6), int64(10_000+rnd.IntN(90_000))
 				o.Verify, o.Hash = rnd.IntN(3) == 0, Hashes[rnd.IntN(3)]
+				o.Sparse, o.Fsync, o.NoResume = Sparse(rnd.IntN(3)), rnd.IntN(4) == 0, rnd.IntN(8) == 0
+				o.Progress = progress.New()
 				ctx, cancel := context.WithCancel(t.Context())
 				if try < 4 && rnd.IntN(2) == 0 {
 					time.AfterFunc(time.Duration(rnd.IntN(30))*time.Millisecond, cancel)
@@ -130,6 +133,9 @@ func TestHTTPChaos(t *testing.T) {
 				case err == nil && report.ItemsFailed == 0, stopped && exists(dst): // too late to stop
 					c.isOneOf(t, dst)
 					holds(t, to, "f")
+					if s := o.Progress.Snapshot(); !stopped && (s.Bytes != s.BytesTotal || s.Items != 1 || s.ItemsTotal != 1) {
+						t.Errorf("%d of %d bytes, %d of %d files", s.Bytes, s.BytesTotal, s.Items, s.ItemsTotal)
+					}
 					return
 				case exists(dst):
 					t.Fatalf("failed, and there is a file: %v, %+v", err, report)
@@ -150,7 +156,7 @@ func TestHTTPChaosOutput(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 3))
 			c := &chaos{rnd: rand.New(rand.NewPCG(seed, 4)), strong: seed%2 == 0, faults: rnd.IntN(40)}
 			for i := range 4 {
-				c.versions = append(c.versions, bytes.Repeat([]byte{byte('a' + i)}, size+rnd.IntN(2)*i))
+				c.versions = append(c.versions, bytes.Repeat([]byte{byte(i)}, size+rnd.IntN(2)*i))
 			}
 			s := newRaw(t, c.answer)
 			c.url = s.url

@@ -3,6 +3,7 @@ package copy
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"pace/limiter"
+	"pace/limiter/progress"
 )
 
 // stoppedHalfway downloads the first half of o's file, or a little more, and is then cancelled.
@@ -136,4 +138,39 @@ func gone(t *testing.T, path string) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// What cannot be gone on with is not kept, and that is said.
+func TestHTTPNoResume(t *testing.T) {
+	data := random(1_000_000)
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		s := newRaw(t, func(r raw) bool {
+			r.say(data[:700_000], "HTTP/1.1 200 OK", "Content-Length: 1000000")
+			_, _ = r.conn.Read(make([]byte, 1)) // until it is closed
+			return false
+		})
+		_, to := dirs(t)
+		opts := fetch(to, s.url+"/f", m)
+		opts.Progress = progress.New()
+		var l logs
+		opts.Log = l.logger()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for ctx.Err() == nil && opts.Progress.Snapshot().Bytes < 600_000 {
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+		}()
+		if _, err := quickly(opts).run(ctx); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		<-ended
+		holds(t, to)
+		if told := l.lines(slog.LevelWarn); len(told) != 1 || !strings.Contains(told[0], "begins anew") {
+			t.Errorf("told %q", told)
+		}
+	})
 }

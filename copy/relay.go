@@ -253,10 +253,7 @@ func (y *relay) end(ctx context.Context, err error) error {
 	defer y.from.close()
 	switch {
 	case err != nil:
-		y.to.abort(!spoiled(err))
-		if s, ok := y.to.(*localSink); ok && s.left && ctx.Err() == nil {
-			y.Log.Warn("the same command goes on with what has arrived", "item", y.dst)
-		}
+		y.leave(!spoiled(err), ctx.Err() != nil)
 		return y.failed(ctx, y.src, err, y.begun && !errors.As(err, new(*outputError)))
 	case y.kept:
 		y.Progress.ItemSkipped()
@@ -292,8 +289,22 @@ func (y *relay) restartable() bool {
 // abandon is the end of a file of which a cancelled run left chunks undone.
 func (y *relay) abandon() {
 	y.stop(nil)
-	y.to.abort(true)
+	y.leave(true, true)
 	y.from.close()
+}
+
+// leave ends a file that is not whole, and says what the next run will make of it where a user may expect something else.
+// Of a run that was stopped, one expects that it can go on.
+func (y *relay) leave(keep, stopped bool) {
+	y.to.abort(keep)
+	s, ok := y.to.(*localSink)
+	switch {
+	case !ok || !keep:
+	case s.left && !stopped:
+		y.Log.Warn("the same command goes on with what has arrived", "item", y.dst)
+	case !s.left && y.what.id == nil && !y.NoResume && y.moved.Load() > networkPiece:
+		y.Log.Warn("the same command begins anew: the server has no ranges, or does not tell versions apart", "item", y.dst)
+	}
 }
 
 // spoiled says whether err makes what was written useless to a later run. What a broken connection has left is not.
