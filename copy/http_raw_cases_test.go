@@ -210,6 +210,8 @@ func TestHTTPRawRefused(t *testing.T) {
 		}, want: `"0" is not a port`},
 		"with a redirect to itself": {answer: says("HTTP/1.1 302 Found", "Location: /f", "Content-Length: 0"),
 			want: "more than 10 redirects"},
+		"behind a proxy with a lock": {answer: says("HTTP/1.1 407 Who Are You", "Content-Length: 0"),
+			want: "the proxy answers 407 Who Are You"},
 		"that answers 304 unasked": {answer: says("HTTP/1.1 304 Not Modified", "Content-Length: 0"),
 			want: "the server answers 304 Not Modified"},
 		"that answers 204": {answer: says("HTTP/1.1 204 No Content"),

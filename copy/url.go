@@ -188,4 +188,10 @@ type StatusError struct {
 	Status string // the code and its reason, as the server has them
 }
 
-func (e *StatusError) Error() string { return fmt.Sprintf("the server answers %s", e.Status) }
+func (e *StatusError) Error() string {
+	who := "server"
+	if e.Code == http.StatusProxyAuthRequired {
+		who = "proxy"
+	}
+	return fmt.Sprintf("the %s answers %s", who, e.Status)
+}
