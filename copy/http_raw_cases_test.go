@@ -70,6 +70,18 @@ func TestHTTPRawServers(t *testing.T) {
 			}
 			return ok
 		},
+		"that has neither HEAD nor ranges": func(r raw) bool {
+			if r.Method == http.MethodHead || r.end > 0 {
+				return r.say(nil, "HTTP/1.1 400 What Is This", "Content-Length: 0")
+			}
+			return r.good(data)
+		},
+		"whose HEAD has no length": func(r raw) bool {
+			if r.Method == http.MethodHead {
+				return r.say(nil, "HTTP/1.1 200 OK", "Content-Length: 0", "Accept-Ranges: bytes", `ETag: "v1"`)
+			}
+			return r.good(data)
+		},
 		"that answers HEAD with garbage": func(r raw) bool {
 			if r.Method == http.MethodHead {
 				_, _ = r.conn.Write([]byte("\x00\x01\x02 what?\r\n\r\n"))

@@ -83,6 +83,32 @@ func TestHTTPResumeElsewhere(t *testing.T) {
 	}
 }
 
+// A signature that runs out in the middle costs nothing of what has arrived: the next one goes on with that.
+func TestHTTPSignatureExpires(t *testing.T) {
+	data := random(2_000_000)
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		o := newOrigin(t, data)
+		o.behave(func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Query().Get("sig") == "1" && o.sent.Load() > 1_000_000 {
+				w.WriteHeader(http.StatusForbidden)
+				return true
+			}
+			return false
+		})
+		_, to := dirs(t)
+		report, err := quickly(fetch(to, o.URL+"/f?sig=1", m)).run(t.Context())
+		if err != nil || report.ItemsFailed != 1 || !strings.HasSuffix(report.Errors[0].Error, "/f?sig=...: the server answers 403 Forbidden") {
+			t.Fatalf("%v, %+v", err, report)
+		}
+		o.sent.Store(0)
+		downloaded(t, fetch(to, o.URL+"/f?sig=2", m))
+		same(t, filepath.Join(to, "f"), data)
+		if n := o.sent.Load(); n > 1_300_000 {
+			t.Errorf("%d bytes were sent again", n)
+		}
+	})
+}
+
 // What lies where a part file should be, or is left of one, is never taken for the file.
 func TestHTTPResumeSpoiled(t *testing.T) {
 	data := random(1_000_000)

@@ -163,11 +163,26 @@ func (s *httpSource) probe(ctx context.Context) (probed, error) {
 		a.end = 0
 	}
 	got, err := s.insist(ctx, a)
+	if err == nil && a.end > 0 && mayMindRange(got.StatusCode) {
+		got.end(true)
+		a.end = 0
+		got, err = s.insist(ctx, a)
+	}
 	if err != nil {
 		return probed{}, err
 	}
 	defer got.end(true)
 	return s.ofGet(got)
+}
+
+// mayMindRange says whether a server may have refused a request because it was for a range: some do, and give the whole file.
+func mayMindRange(code int) bool {
+	switch code {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
+		http.StatusNotImplemented:
+		return true
+	}
+	return false
 }
 
 // probeHead returns false if the server answers HEAD badly or not at all.
