@@ -47,6 +47,7 @@ func TestHTTPOddQuery(t *testing.T) {
 		_, to := dirs(t)
 		downloaded(t, fetch(to, s.url+"/from here?q=a b&ä", m))
 		same(t, filepath.Join(to, "to me"), data)
+		s.stop()
 		for _, head := range s.heads {
 			line, _, _ := strings.Cut(head, "\r\n")
 			_, target, _ := strings.Cut(line, " ")
