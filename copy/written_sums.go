@@ -34,23 +34,29 @@ func (w *writtenSums) add(by Hash, p []byte, off int64) {
 func (w *writtenSums) holds(ctx context.Context, by Hash, read func(p []byte, off int64) (int, error)) (bool, error) {
 	buf := make([]byte, rehashBuffer)
 	for _, r := range w.ranges {
-		h := by.New()
-		for off, end := r.off, r.off+r.n; off < end; {
-			n, err := read(buf[:min(int64(len(buf)), end-off)], off)
-			if n > 0 {
-				_, _ = h.Write(buf[:n]) // never fails
-				off += int64(n)
-			}
-			if ctx.Err() != nil {
-				return false, context.Cause(ctx)
-			}
-			if off < end && (n <= 0 || err != nil) {
-				return false, nil // what cannot be read is not there
-			}
+		same := r.isIn(ctx, by, read, buf)
+		if ctx.Err() != nil {
+			return false, context.Cause(ctx)
 		}
-		if !bytes.Equal(h.Sum(nil), r.sum[:h.Size()]) {
+		if !same {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// isIn is false also for what cannot be read.
+func (r sumOfRange) isIn(ctx context.Context, by Hash, read func(p []byte, off int64) (int, error), buf []byte) bool {
+	h := by.New()
+	for off, end := r.off, r.off+r.n; off < end; {
+		n, err := read(buf[:min(int64(len(buf)), end-off)], off)
+		if n > 0 {
+			_, _ = h.Write(buf[:n]) // never fails
+			off += int64(n)
+		}
+		if ctx.Err() != nil || off < end && (n <= 0 || err != nil) {
+			return false
+		}
+	}
+	return bytes.Equal(h.Sum(nil), r.sum[:h.Size()])
 }
