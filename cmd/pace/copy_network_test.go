@@ -12,7 +12,7 @@ func TestSecretValues(t *testing.T) {
 		"--proxy=ftp://ann:secret@h:1":         `pace copy: --proxy "ftp://...@h:1": not a proxy; `,
 		"--proxy=http://an n:secret%zz@h:1":    `pace copy: --proxy "http://...@h:1": not a proxy; `,
 		"--proxy=ann:secret%zz@h:1":            `pace copy: --proxy "...@h:1": not a proxy; `,
-		"--header=Authorization Bearer secret": `pace copy: --header "Authorization: ...": not a header; `,
+		"--header=Authorization Bearer secret": `pace copy: --header "Authorization ...": not a header; `,
 		"--header=Range: secret":               `pace copy: --header "Range: ...": each request sets this itself; `,
 		"--header=X-Key: sec\x01ret":           `pace copy: --header "X-Key: ...": no header can hold this value; `,
 		"--header=Authorization":               `pace copy: --header "Authorization": not a header; `,

@@ -24,7 +24,7 @@ var headerKind = kind[headerLine]{
 // hideHeader leaves the name of a field, or what should be one.
 func hideHeader(s string) string {
 	if i := strings.IndexAny(s, ": "); i >= 0 && strings.Trim(s[i:], ": ") != "" {
-		return s[:i] + ": ..."
+		return strings.TrimRight(s[:i+1], " ") + " ..."
 	}
 	return s
 }
