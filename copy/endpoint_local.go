@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"sync"
 )
 
 // localSource is a regular file of this machine.
@@ -113,10 +112,10 @@ type localSink struct {
 	// parent opens the place of a file in a tree, as often as it is asked; nil for a file of its own.
 	parent func() (place, error)
 
-	in *incoming // nil when none is begun
+	in   *incoming // nil when none is begun
+	left bool      // one was, and a later run can go on with it
 
-	mu   sync.Mutex
-	sums []hashedRange // of what was written, to verify it; guarded by mu
+	written *writtenSums // to verify it
 }
 
 // metaOfFound returns what a copy is given of its source. It is no file of this machine, so it is like none of them.
@@ -164,7 +163,7 @@ func (s *localSink) beginPart(ctx context.Context, what found) error {
 	} else {
 		err = f.startOver()
 	}
-	s.sums = f.had
+	s.written = &writtenSums{}
 	if err != nil || what.size <= 0 {
 		return err
 	}
@@ -179,16 +178,13 @@ func (s *localSink) write(ctx context.Context, p []byte, off int64) error {
 	if f.journal == nil && !s.Verify {
 		return nil
 	}
-	r := rangeOf(p, off)
 	if s.Verify {
-		s.mu.Lock()
-		s.sums = append(s.sums, r)
-		s.mu.Unlock()
+		s.written.add(s.Hash, p, off)
 	}
 	if f.journal == nil {
 		return nil
 	}
-	return f.note(r)
+	return f.note(rangeOf(p, off))
 }
 
 func (s *localSink) commit(ctx context.Context, size int64) (bool, error) {
@@ -229,8 +225,8 @@ func (s *localSink) settle(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// verify reads back what was written and compares it with what has arrived: a source may be far away, and have changed
-// since.
+// verify reads back what was written and compares it with what has arrived. Of what an earlier run has written, nobody has
+// any other sums than those of its journal.
 func (s *localSink) verify(ctx context.Context) error {
 	f := s.in
 	if !s.Verify {
@@ -240,19 +236,22 @@ func (s *localSink) verify(ctx context.Context) error {
 		return f.writeError(err)
 	}
 	forget(f.out)
-	kept, err := rehash(ctx, func(p []byte, off int64) (int, error) { return pread(f.out, p, off) }, s.sums)
+	read := func(p []byte, off int64) (int, error) { return pread(f.out, p, off) }
+	kept, err := rehash(ctx, read, f.had)
 	if err != nil {
 		return err
 	}
-	if len(kept) < len(s.sums) {
-		return &VerifyError{Source: s.src, Dest: f.to.shown}
+	same, err := s.written.holds(ctx, s.Hash, read)
+	if err == nil && (!same || len(kept) < len(f.had)) {
+		err = &VerifyError{Source: s.src, Dest: f.to.shown}
 	}
-	return nil
+	return err
 }
 
 func (s *localSink) abort(keep bool) bool {
 	if f := s.in; f != nil {
-		f.leave(keep && f.worthKeeping())
+		s.left = keep && f.worthKeeping()
+		f.leave(s.left)
 		_ = f.given.close()
 		s.in = nil
 	}

@@ -40,7 +40,10 @@ func (e *SpaceError) Error() string {
 	if e.SoFar {
 		least = "at least "
 	}
-	if e.Free < 0 {
+	switch {
+	case e.Need <= 0: // of a file whose size nobody knows
+		return fmt.Sprintf("no space for %s", e.Dest)
+	case e.Free < 0:
 		return fmt.Sprintf("no space for %s: it needs %s%d %s", e.Dest, least, e.Need, unit)
 	}
 	return fmt.Sprintf("no space for %s: it needs %s%d %s and %d are free", e.Dest, least, e.Need, unit, e.Free)

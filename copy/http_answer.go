@@ -2,6 +2,7 @@ package copy
 
 import (
 	"net/http"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -90,6 +91,18 @@ func (v version) identity(url string, size int64) *identity {
 	return &id
 }
 
+// identityAt is identity for a file at a URL. A strong ETag and a size are enough to tell files at one path from one another:
+// the query does not count then, which in a signed URL is another one each time, and neither does the time.
+func (v version) identityAt(u *url.URL, size int64) *identity {
+	at := withoutUser(u)
+	at.Host = strings.ToLower(at.Host)
+	if v.etag != "" {
+		v.modified = ""
+		at.RawQuery, at.ForceQuery = "", false
+	}
+	return v.identity(at.String(), size)
+}
+
 // contentRange is what a 206 or 416 says of the bytes that it has (RFC 9110 section 14.4).
 type contentRange struct {
 	off, end int64 // end is behind the last byte; both are 0 in an answer without bytes
@@ -120,6 +133,12 @@ func parseContentRange(s string) (contentRange, bool) {
 	}
 	r.off, r.end = off, end+1
 	return r, true
+}
+
+// hasAll says whether an answer that nobody has asked a range of has the whole file as one.
+func hasAll(r *http.Response) bool {
+	got, ok := parseContentRange(r.Header.Get("Content-Range"))
+	return r.StatusCode == http.StatusPartialContent && ok && got.off == 0 && got.end > 0 && got.end == got.size
 }
 
 // parseBytes reads decimal digits and nothing else.

@@ -18,6 +18,9 @@ type lane struct {
 	until   time.Time     // before which none is to start
 	strikes int           // refusals in a row with nothing else under way
 	good    int           // answers since most was last changed
+	down    bool          // not even one alone was answered
+
+	together time.Time // when there was last more than one
 }
 
 // newLane returns one that takes so many at a time; 0 is unlimited.
@@ -49,6 +52,7 @@ func (l *lane) enter(ctx context.Context) error {
 		wait := time.Until(l.until)
 		if wait <= 0 && (l.most == 0 || l.active < l.most) {
 			l.active++
+			l.meet()
 			l.mu.Unlock()
 			return nil
 		}
@@ -78,6 +82,9 @@ func await(ctx context.Context, changed <-chan struct{}, wait time.Duration) err
 	return nil
 }
 
+// longestWait is for how long a server may ask. Who is told more than that should rather know, and come back.
+const longestWait = time.Hour
+
 // raiseAfter is how many good answers let one more request through again.
 const raiseAfter = 16
 
@@ -85,14 +92,40 @@ const raiseAfter = 16
 func (l *lane) leave(good bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.meet()
 	l.active--
 	if good {
 		l.strikes = 0
+		if l.down {
+			l.most, l.good, l.down = 0, 0, false
+		}
 		if l.good++; l.most > 0 && l.good >= raiseAfter {
 			l.most, l.good = l.most+1, 0
 		}
 	}
 	l.change()
+}
+
+// lost is told of a request that got no answer and has not left. It returns true if there were others since it began, and it
+// is to enter again: there are servers that take few connections at a time, and close or forget the others. When one that
+// was alone gets no answer either, that was not the reason, and all may come back with the next answer.
+func (l *lane) lost(began time.Time) (crowded bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.meet()
+	if l.together.Before(began) {
+		l.down = true
+		return false
+	}
+	l.most, l.good = max(l.active-1, 1), 0
+	return true
+}
+
+// meet notes whether there is more than one. It requires that mu is held.
+func (l *lane) meet() {
+	if l.active > 1 {
+		l.together = time.Now()
+	}
 }
 
 // change wakes all who wait. It requires that mu is held.
@@ -102,7 +135,8 @@ func (l *lane) change() {
 }
 
 // refused is told of a 429 or 503 of a request that has not left, and of how long the server asks to wait, if it does. It
-// returns for how long all are to wait now, and false when waiting has not helped so often that it will not.
+// returns for how long all are to wait now, and false when waiting has not helped so often that it will not, or is longer
+// than longestWait.
 //
 // Fewer at a time may be all that the server wants: as long as others are under way, this one waits for its turn.
 func (l *lane) refused(
@@ -110,6 +144,9 @@ func (l *lane) refused(
 ) (wait time.Duration, again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if asked > longestWait {
+		return asked, false
+	}
 	alone := l.active == 1
 	l.most, l.good = max(l.active-1, 1), 0
 	if wait = asked; alone {

@@ -80,3 +80,34 @@ func TestLaneCancelled(t *testing.T) {
 		t.Errorf("%v, %d active", err, l.active)
 	}
 }
+
+// Those that get no answer come back one by one; if one that is alone gets none either, it was not the crowd.
+func TestLaneLoses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lane{changed: make(chan struct{})}
+		began := time.Now()
+		for range 3 {
+			_ = l.enter(t.Context())
+		}
+		lose := func(want bool, most int) {
+			t.Helper()
+			time.Sleep(time.Second)
+			if crowded := l.lost(began); crowded != want || l.most != most {
+				t.Errorf("crowded %t, %d at a time", crowded, l.most)
+			}
+			l.leave(false)
+		}
+		lose(true, 2)
+		lose(true, 1)
+		lose(true, 1) // it was not alone all the time
+		time.Sleep(time.Second)
+		began = time.Now()
+		_ = l.enter(t.Context())
+		lose(false, 1)
+		_ = l.enter(t.Context())
+		l.leave(true)
+		if l.most != 0 {
+			t.Errorf("%d at a time after an answer", l.most)
+		}
+	})
+}

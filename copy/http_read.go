@@ -207,7 +207,7 @@ func (h *httpReader) take(got *answer, a ask, asked *url.URL) error {
 		return nil
 	case code == http.StatusPartialContent && a.end > 0:
 		err = h.takeRange(got, a)
-	case code == http.StatusOK:
+	case code == http.StatusOK, hasAll(got.Response):
 		err = h.takeAll(got, a)
 	case code == http.StatusRequestedRangeNotSatisfiable && a.end > 0:
 		if r, ok := parseContentRange(got.Header.Get("Content-Range")); ok && r.size != h.size {
@@ -261,6 +261,9 @@ func (h *httpReader) takeRange(got *answer, a ask) error {
 
 // takeAll takes the whole file, or notes that ranges of it have to be asked for in another way.
 func (h *httpReader) takeAll(got *answer, a ask) error {
+	if h.unsteady && h.off == 0 {
+		h.version, _ = versionOf(got.Header, time.Now())
+	}
 	switch verdict := h.version.judge(got.Header); {
 	case verdict == otherVersion, h.size >= 0 && got.ContentLength >= 0 && got.ContentLength != h.size:
 		return h.changed()

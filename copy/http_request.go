@@ -33,7 +33,12 @@ type answer struct {
 }
 
 // errSlow ends a request whose time is over.
-var errSlow = fmt.Errorf("the answer takes longer than --timeout allows: %w", context.DeadlineExceeded)
+var errSlow error = slowError{}
+
+type slowError struct{}
+
+func (slowError) Error() string { return "the answer takes longer than --timeout allows" }
+func (slowError) Unwrap() error { return context.DeadlineExceeded }
 
 // request asks, and follows redirects. It takes its turn in the lane of each server.
 func (s *httpSource) request(ctx context.Context, from *url.URL, a ask) (*answer, error) {
@@ -48,26 +53,50 @@ func (s *httpSource) request(ctx context.Context, from *url.URL, a ask) (*answer
 		default:
 			return got, nil
 		}
-		next, err := from.Parse(got.Header.Get("Location"))
+		location := got.Header.Get("Location")
+		if location == "" {
+			return got, nil
+		}
+		next, err := from.Parse(location)
 		got.end(true)
 		if err != nil || next.Hostname() == "" || next.Scheme != "http" && next.Scheme != "https" {
 			return nil, errors.New("the server redirects to what is not a URL of HTTP")
 		}
-		next.Fragment, next.RawFragment = "", ""
-		from = next
+		if from.Scheme == "https" && next.Scheme == "http" && !s.plain.Swap(true) {
+			s.Log.Warn("the server redirects to http: nobody vouches for what comes", "item", s.shown)
+		}
+		from = asRequested(next)
 	}
 	return nil, fmt.Errorf("more than %d redirects", maxRedirects)
 }
 
-// requestOnce asks one server. The time that an answer may take runs until it is ended.
+// requestOnce asks one server, when that has room for one more.
 func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answer, error) {
-	got := &answer{at: to, lane: s.web.lanes.to(to)}
-	waiting := s.Progress.BeginWait()
-	err := got.lane.enter(ctx)
-	waiting.End()
-	if err != nil {
-		return nil, err
+	lane := s.web.lanes.to(to)
+	for {
+		waiting := s.Progress.BeginWait()
+		err := lane.enter(ctx)
+		waiting.End()
+		if err != nil {
+			return nil, err
+		}
+		began := time.Now()
+		got, err := s.exchange(ctx, lane, to, a)
+		if err == nil {
+			return got, nil
+		}
+		crowded := passing(err) && ctx.Err() == nil && lane.lost(began)
+		lane.leave(false)
+		if !crowded {
+			return nil, err
+		}
 	}
+}
+
+// exchange makes a request that has entered its lane, which the answer leaves. The time that it may take runs until it is
+// ended.
+func (s *httpSource) exchange(ctx context.Context, lane *lane, to *url.URL, a ask) (*answer, error) {
+	got := &answer{at: to, lane: lane}
 	ctx, cancel := context.WithCancelCause(ctx)
 	if s.web.timeout > 0 {
 		got.time = time.AfterFunc(s.web.timeout, func() { cancel(errSlow) })
@@ -89,17 +118,20 @@ func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answ
 			req.Header.Set("If-Range", a.ifRange)
 		}
 	}
+	var err error
 	for {
-		got.Response, err = s.web.client.Do(req, nil) //nolint:bodyclose // end does
-		// The server has closed a kept connection; there are only so many of these.
-		if e, ok := errors.AsType[*exchange.Error](err); !ok || e.Kind != exchange.Stale {
+		var trace exchange.Trace
+		got.Response, err = s.web.client.Do(req, &trace) //nolint:bodyclose // end does
+		// The server has closed a kept connection, or what came on it belongs to an answer before: there are only so many of
+		// these.
+		if kind := kindOf(err); kind != exchange.Stale && (kind != exchange.Malformed || !trace.Reused) {
 			break
 		}
 	}
 	if err != nil {
+		err = s.timedOut(ctx, err)
 		got.free()
-		got.lane.leave(false)
-		return nil, s.timedOut(ctx, err)
+		return nil, err
 	}
 	got.lane.answered(time.Since(got.sent))
 	return got, nil
@@ -156,6 +188,14 @@ func withoutUser(u *url.URL) *url.URL {
 	clone := *u
 	clone.User = nil
 	return &clone
+}
+
+// kindOf returns what went wrong with an exchange; below zero for anything else, and for nothing.
+func kindOf(err error) exchange.Kind {
+	if e, ok := errors.AsType[*exchange.Error](err); ok {
+		return e.Kind
+	}
+	return -1
 }
 
 // passing says whether an error of an exchange may not come again.

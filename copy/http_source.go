@@ -2,15 +2,20 @@ package copy
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"pace/limiter/exchange"
 )
 
 // httpSource is one file at a URL. Every chunk is a request of its own, and each answer is held to be of the version that
@@ -25,6 +30,9 @@ type httpSource struct {
 	size    int64
 	opened  int    // how often
 	last    probed // what was found then
+
+	plain    atomic.Bool // that it comes over http, though https was asked for, was said
+	unsteady bool        // version is that of the first answer to the one request
 
 	mu     sync.Mutex
 	at     *url.URL // where its redirects lead; guarded by mu
@@ -68,8 +76,9 @@ func (s *httpSource) open(ctx context.Context) (found, error) {
 	s.opened++
 	s.mu.Lock()
 	s.at, s.way, s.gate = s.url, byIfRange, &gate{open: make(chan struct{})}
-	// A file that changes all the time is whole at least within one answer.
-	s.single = s.single || s.opened == maxRestarts+1
+	// A file that changes all the time is whole at least within one answer, whichever version that has.
+	s.unsteady = s.opened == maxRestarts+1
+	s.single = s.single || s.unsteady
 	known := s.known
 	s.known = false
 	s.mu.Unlock()
@@ -93,6 +102,9 @@ func (s *httpSource) open(ctx context.Context) (found, error) {
 	s.mu.Lock()
 	s.at = p.at
 	s.mu.Unlock()
+	if s.unsteady {
+		p.version, p.size = version{}, -1
+	}
 	s.version, s.size, s.last = p.version, p.size, p
 	return s.found(p), nil
 }
@@ -106,13 +118,20 @@ func (s *httpSource) found(p probed) found {
 		what.mtime = time.Now()
 	}
 	if ranges {
-		what.id = p.version.identity(withoutUser(s.url).String(), p.size)
+		what.id = p.version.identityAt(s.url, p.size)
 	}
 	return what
 }
 
 // cannot says what could not be read.
-func (s *httpSource) cannot(err error) error { return fmt.Errorf("cannot read %s: %w", s.shown, err) }
+func (s *httpSource) cannot(err error) error {
+	// Go asks the system itself on Windows and on Apple's.
+	distrusted := errors.As(err, new(x509.UnknownAuthorityError)) || errors.As(err, new(x509.SystemRootsError))
+	if distrusted && runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+		return fmt.Errorf("cannot read %s: %w; SSL_CERT_FILE names a file of other authorities", s.shown, err)
+	}
+	return fmt.Errorf("cannot read %s: %w", s.shown, err)
+}
 
 // unchanged has nothing to look at: every answer was held to be of one version.
 func (s *httpSource) unchanged(context.Context) error { return nil }
@@ -144,11 +163,26 @@ func (s *httpSource) probe(ctx context.Context) (probed, error) {
 		a.end = 0
 	}
 	got, err := s.insist(ctx, a)
+	if err == nil && a.end > 0 && mayMindRange(got.StatusCode) {
+		got.end(true)
+		a.end = 0
+		got, err = s.insist(ctx, a)
+	}
 	if err != nil {
 		return probed{}, err
 	}
 	defer got.end(true)
 	return s.ofGet(got)
+}
+
+// mayMindRange says whether a server may have refused a request because it was for a range: some do, and give the whole file.
+func mayMindRange(code int) bool {
+	switch code {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
+		http.StatusNotImplemented:
+		return true
+	}
+	return false
 }
 
 // probeHead returns false if the server answers HEAD badly or not at all.
@@ -157,7 +191,7 @@ func (s *httpSource) probeHead(ctx context.Context) (probed, bool, error) {
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return probed{}, false, context.Cause(ctx)
-	case err != nil && passing(err) && !errors.Is(err, syscall.ECONNREFUSED):
+	case err != nil && (passing(err) && !errors.Is(err, syscall.ECONNREFUSED) || kindOf(err) == exchange.Malformed):
 		return probed{}, false, nil
 	case err != nil:
 		return probed{}, false, err
@@ -205,7 +239,7 @@ func (s *httpSource) ofHead(got *answer) (probed, bool) {
 	if got.StatusCode != http.StatusOK || got.ContentLength < 0 || ranges == "" {
 		return probed{}, false
 	}
-	p, err := s.ofAnswer(got, got.ContentLength, ranges == "bytes")
+	p, err := s.ofAnswer(got, got.ContentLength, strings.EqualFold(ranges, "bytes"))
 	return p, err == nil && (p.version.known() || p.young)
 }
 
@@ -240,7 +274,11 @@ func (s *httpSource) ofAnswer(got *answer, size int64, ranges bool) (probed, err
 }
 
 func (s *httpSource) status(got *answer) error {
-	return &StatusError{URL: s.shown, Code: got.StatusCode, Status: got.Status}
+	err := &StatusError{URL: s.shown, Code: got.StatusCode, Status: got.Status}
+	if busy(got.StatusCode) && exchange.RetryAfter(got.Header, time.Now()) > longestWait {
+		return fmt.Errorf("%w, and asks to wait for more than an hour: try again later", err)
+	}
+	return err
 }
 
 // newMode is the mode of a file that has none where it comes from.

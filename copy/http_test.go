@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -73,30 +74,39 @@ func TestHTTPChangesOnTheWay(t *testing.T) {
 	}
 }
 
-// A file that changes with every request is whole all the same, by one answer.
+// A file that changes or grows with every request is whole all the same, by one answer.
 func TestHTTPChangesAlways(t *testing.T) {
-	inModes(t, func(t *testing.T, m limiter.Mode) {
-		o := newOrigin(t, nil)
-		var n atomic.Int64
-		o.behave(func(w http.ResponseWriter, r *http.Request) bool {
-			v := n.Add(1)
-			serve(w, r, bytes.Repeat([]byte{byte(v)}, 300_000), fmt.Sprintf(`"%d"`, v), longAgo)
-			return true
+	for name, v := range map[string]struct {
+		etag  string // of which there is another one each time
+		grows int64
+	}{
+		"ETag":            {`"%d"`, 0},
+		"ETag, growing":   {`"%d"`, 1000},
+		"length, growing": {"", 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inModes(t, func(t *testing.T, m limiter.Mode) {
+				o := newOrigin(t, nil)
+				var n atomic.Int64
+				o.behave(func(w http.ResponseWriter, r *http.Request) bool {
+					n := n.Add(1)
+					etag := v.etag
+					if etag != "" {
+						etag = fmt.Sprintf(etag, n)
+					}
+					serve(w, r, bytes.Repeat([]byte{byte(n)}, int(300_000+n*v.grows)), etag, time.Time{})
+					return true
+				})
+				_, to := dirs(t)
+				downloaded(t, fetch(to, o.URL+"/f", m))
+				got, err := os.ReadFile(filepath.Join(to, "f"))
+				if err != nil || len(got) < 300_000 || bytes.Count(got, got[:1]) != len(got) ||
+					int64(len(got)) != 300_000+int64(got[0])*v.grows {
+					t.Fatalf("%d bytes, %v", len(got), err)
+				}
+			})
 		})
-		_, to := dirs(t)
-		report, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if report.ItemsFailed == 0 {
-			got, err := os.ReadFile(filepath.Join(to, "f"))
-			if err != nil || len(got) != 300_000 || bytes.Count(got, got[:1]) != len(got) {
-				t.Fatalf("%d bytes, %v", len(got), err)
-			}
-			return
-		}
-		holds(t, to)
-	})
+	}
 }
 
 // What a stopped run has left is gone on with if the file is still the same, and only then.
@@ -160,9 +170,15 @@ func TestHTTPServerGone(t *testing.T) {
 			return false
 		})
 		_, to := dirs(t)
-		report, err := quickly(fetch(to, o.URL+"/f", m)).run(t.Context())
+		opts := fetch(to, o.URL+"/f", m)
+		var l logs
+		opts.Log = l.logger()
+		report, err := quickly(opts).run(t.Context())
 		if err != nil || report.ItemsFailed != 1 {
 			t.Fatalf("%+v, %v", report, err)
+		}
+		if told := l.lines(slog.LevelWarn); len(told) != 1 || !strings.Contains(told[0], "the same command goes on with what has arrived") {
+			t.Errorf("told %q", told)
 		}
 		o.behave(nil)
 		o.sent.Store(0)

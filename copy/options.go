@@ -68,7 +68,8 @@ type Options struct {
 	DryRun bool
 	// Verify reads the destination back from its device before it has its name, and compares it with the source.
 	Verify bool
-	// Hash is what Verify compares by.
+	// Hash is what Verify compares by. What an earlier run has brought of a source in a network is compared by the 64 bits of
+	// XXH3 in its journal, whatever Hash is.
 	Hash Hash
 	// Expect, if not nil, is the digest that the one source must have: no other bytes get a name. What went to Output is
 	// there already, and the item fails.

@@ -62,11 +62,13 @@ type inPlace struct {
 }
 
 func (s *inPlace) begin(ctx context.Context, what found) (need, error) {
-	f, err := openInPlace(ctx, s.path, s.mode)
-	if err != nil {
-		return need{}, fmt.Errorf("cannot write %s: %w", s.path, because(err))
+	if s.file == nil {
+		f, err := openInPlace(ctx, s.path, s.mode)
+		if err != nil {
+			return need{}, fmt.Errorf("cannot write %s: %w", s.path, because(err))
+		}
+		s.file, s.out = f, f
 	}
-	s.file, s.out = f, f
 	return s.ordered.begin(ctx, what)
 }
 

@@ -53,6 +53,10 @@ const maxRestarts = 3
 func (y *relay) openAndStart(ctx context.Context) error {
 	var err error
 	if y.what, err = y.from.open(ctx); err != nil {
+		y.live.remove(y)
+		if y.restarts > 0 {
+			y.to.abort(false)
+		}
 		y.from.close()
 		return y.failed(ctx, y.src, err, y.begun)
 	}
@@ -240,7 +244,7 @@ func (y *relay) movePiece(ctx context.Context, p []byte, off int64, late bool) e
 // end is the last of a file, or of an attempt. The error returned is one that ends the run.
 func (y *relay) end(ctx context.Context, err error) error {
 	y.live.remove(y)
-	y.leave()
+	y.free()
 	if err != nil && ctx.Err() == nil {
 		if again, e := y.startOver(err); again || e != nil {
 			return e
@@ -249,7 +253,7 @@ func (y *relay) end(ctx context.Context, err error) error {
 	defer y.from.close()
 	switch {
 	case err != nil:
-		y.to.abort(!spoiled(err))
+		y.leave(!spoiled(err), ctx.Err() != nil)
 		return y.failed(ctx, y.src, err, y.begun && !errors.As(err, new(*outputError)))
 	case y.kept:
 		y.Progress.ItemSkipped()
@@ -262,18 +266,19 @@ func (y *relay) end(ctx context.Context, err error) error {
 // startOver begins the file again if that may help against err. It is then a job for later.
 func (y *relay) startOver(err error) (bool, error) {
 	var e *startOverError
-	if !errors.As(err, &e) || y.restarts == maxRestarts || !y.to.abort(false) {
+	if !errors.As(err, &e) || y.restarts == maxRestarts || !y.restartable() {
 		return false, nil
 	}
 	y.restarts++
+	y.live.add(y) // until it starts
 	y.Log.Warn("starting over", "item", y.src, "reason", e.reason)
 	y.failure.Store(nil)
 	y.engine.later(y.openAndStart)
 	return true, nil
 }
 
-// leave gives back what an attempt has taken.
-func (y *relay) leave() {
+// free gives back what an attempt has taken.
+func (y *relay) free() {
 	y.stop(nil)
 	if y.buffers != nil && y.buffers != y.driver {
 		_ = y.buffers.close() // it only frees memory
@@ -281,11 +286,34 @@ func (y *relay) leave() {
 	}
 }
 
+// restartable says whether nothing is left of what was written. A fifo that was opened stays open: its reader would take
+// the end for that of the file.
+func (y *relay) restartable() bool {
+	if s, ok := y.to.(*inPlace); ok {
+		return s.next == 0
+	}
+	return y.to.abort(false)
+}
+
 // abandon is the end of a file of which a cancelled run left chunks undone.
 func (y *relay) abandon() {
-	y.leave()
-	y.to.abort(true)
+	y.free()
+	y.leave(true, true)
 	y.from.close()
+}
+
+// leave ends a file that is not whole, and says what the next run will make of it where a user may expect something else.
+// Of a run that was stopped, one expects that it can go on.
+func (y *relay) leave(keep, stopped bool) {
+	y.to.abort(keep)
+	s, ok := y.to.(*localSink)
+	switch {
+	case !ok || !keep:
+	case s.left && !stopped:
+		y.Log.Warn("the same command goes on with what has arrived", "item", y.dst)
+	case !s.left && y.what.id == nil && !y.NoResume && y.moved.Load() > networkPiece:
+		y.Log.Warn("the same command begins anew: the server has no ranges, or does not tell versions apart", "item", y.dst)
+	}
 }
 
 // spoiled says whether err makes what was written useless to a later run. What a broken connection has left is not.

@@ -1,6 +1,7 @@
 package copy
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
@@ -24,12 +25,33 @@ func isHTTP(source string) bool {
 // parseURL reads a source that isHTTP. A fragment names a place in the file and is no part of the request.
 func parseURL(source string) (*url.URL, error) {
 	u, err := url.Parse(source)
-	if err != nil || u.Hostname() == "" {
+	var e *url.Error
+	switch {
+	case errors.As(err, &e) && strings.Contains(source, "@"): // the reason may quote a password
+		return nil, usagef("%s is not a URL; in names and passwords, odd characters are written as %%XX", shownURL(source))
+	case errors.As(err, &e):
+		return nil, usagef("%s is not a URL: %v", shownURL(source), e.Err)
+	case u.Hostname() == "":
 		return nil, usagef("%s is not a URL with a host", shownURL(source))
 	}
 	u.Scheme = strings.ToLower(u.Scheme)
-	u.Fragment, u.RawFragment = "", ""
-	return u, nil
+	return asRequested(u), nil
+}
+
+// asRequested returns a URL as a request can have it: without the fragment, and with a query of such characters only as
+// browsers leave as they are (https://url.spec.whatwg.org/#query-percent-encode-set). A space would end the request's line.
+func asRequested(u *url.URL) *url.URL {
+	var query strings.Builder
+	for i := range len(u.RawQuery) {
+		if c := u.RawQuery[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"<>`, c) >= 0 {
+			fmt.Fprintf(&query, "%%%02X", c)
+		} else {
+			query.WriteByte(c)
+		}
+	}
+	at := *u
+	at.Fragment, at.RawFragment, at.RawQuery = "", "", query.String()
+	return &at
 }
 
 // shownURL returns a URL as messages may have it: who signed it, or may use it, is a secret.
@@ -37,26 +59,34 @@ func shownURL(source string) string {
 	u, err := url.Parse(source)
 	if err != nil {
 		scheme, rest, _ := strings.Cut(source, "://")
-		return scheme + "://" + rest[strings.LastIndex(rest, "@")+1:]
+		rest, query, has := strings.Cut(rest[strings.LastIndex(rest, "@")+1:], "?")
+		if has {
+			rest += "?" + shownQuery(query)
+		}
+		return scheme + "://" + rest
 	}
 	u.User, u.Fragment, u.RawFragment = nil, "", ""
-	if u.RawQuery == "" {
-		return u.String()
-	}
-	parts := strings.Split(u.RawQuery, "&")
+	u.RawQuery = shownQuery(u.RawQuery)
+	return u.String()
+}
+
+func shownQuery(query string) string {
+	parts := strings.Split(query, "&")
 	for i, part := range parts {
 		if name, _, ok := strings.Cut(part, "="); ok && isSecret(name) {
 			parts[i] = name + "=..."
 		}
 	}
-	u.RawQuery = strings.Join(parts, "&")
-	return u.String()
+	return strings.Join(parts, "&")
 }
 
 // isSecret says whether a query's parameter is a credential, as in the signed URLs of object stores.
 func isSecret(name string) bool {
 	name = strings.ToLower(name)
-	for _, end := range []string{"signature", "credential", "token", "password", "secret", "api_key", "apikey"} {
+	for _, end := range []string{
+		"signature", "credential", "token", "password", "passwd", "pwd", "pass", "secret", "auth", "jwt", "hmac",
+		"api_key", "api-key", "apikey", "access_key", "access-key", "accesskey",
+	} {
 		if strings.HasSuffix(name, end) {
 			return true
 		}
@@ -121,19 +151,24 @@ func cleanName(name string) string {
 		if len(end) > 20 {
 			end = ""
 		}
-		name = strings.ToValidUTF8(name[:longest-len(end)], "") + end
+		name = strings.TrimRight(strings.ToValidUTF8(name[:longest-len(end)], ""), ". ") + end
 	}
 	return name
 }
 
-// isDevice says whether Windows takes a name for a device's.
+// isDevice says whether Windows takes a name for a device's, as it does with spaces behind it and with the digits ¹, ² and ³
+// (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
 func isDevice(base string) bool {
-	base = strings.ToUpper(base)
+	base = strings.ToUpper(strings.TrimRight(base, " "))
 	switch base {
-	case "CON", "PRN", "AUX", "NUL":
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
 		return true
 	}
-	return len(base) == 4 && (base[:3] == "COM" || base[:3] == "LPT") && base[3] >= '0' && base[3] <= '9'
+	number, isPort := strings.CutPrefix(base, "COM")
+	if !isPort {
+		number, isPort = strings.CutPrefix(base, "LPT")
+	}
+	return isPort && utf8.RuneCountInString(number) == 1 && strings.ContainsAny(number, "0123456789¹²³")
 }
 
 // remoteInfo is what is known of a file that is not of this machine, as an fs.FileInfo.
@@ -153,4 +188,10 @@ type StatusError struct {
 	Status string // the code and its reason, as the server has them
 }
 
-func (e *StatusError) Error() string { return fmt.Sprintf("the server answers %s", e.Status) }
+func (e *StatusError) Error() string {
+	who := "server"
+	if e.Code == http.StatusProxyAuthRequired {
+		who = "proxy"
+	}
+	return fmt.Sprintf("the %s answers %s", who, e.Status)
+}

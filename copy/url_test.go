@@ -30,6 +30,11 @@ func TestNameOf(t *testing.T) {
 		{"http://h/x", `attachment; filename="-rf"`, "_rf"},
 		{"http://h/x", `attachment; filename="a:b*c?.txt"`, "a_b_c_.txt"},
 		{"http://h/x", `attachment; filename="con.txt"`, "_con.txt"},
+		{"http://h/x", `attachment; filename="CON .txt"`, "_CON .txt"},
+		{"http://h/x", `attachment; filename="lpt²"`, "_lpt²"},
+		{"http://h/x", `attachment; filename="conout$"`, "_conout$"},
+		{"http://h/x", `attachment; filename="com12"`, "com12"},
+		{"http://h/x", `attachment; filename="` + strings.Repeat("y ", 300) + `"`, strings.Repeat("y ", 119) + "y"},
 		{"http://h/x", `attachment; filename="end. . "`, "end"},
 		{"http://h/x", `attachment; filename=""`, "x"},
 		{"http://h/x", `attachment; filename=a b c`, "x"}, // no header that can be read

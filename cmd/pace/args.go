@@ -181,6 +181,9 @@ func (p *argParser) add(f cli.Flag, shown, value string, given bool) error {
 	name := "--" + f.Names()[0]
 	if generic, ok := f.(*cli.GenericFlag); ok {
 		if err := generic.Value.Set(value); err != nil {
+			if v, ok := generic.Value.(interface{ public(string) string }); ok {
+				value = v.public(value)
+			}
 			return p.usagef("%s %q: %v", shown, value, err)
 		}
 	} else if given {

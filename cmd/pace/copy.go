@@ -113,10 +113,12 @@ connections, and a run that was stopped goes on where it was as long as ETag or
 Last-Modified say that the file is the same; a server without ranges, or without
 either, is read by one connection. In a folder the file has the name that the
 server gives it, or that of the URL. Lost and slow connections, 429 and 5xx are
-tried again. --header goes to the host of the URL and not where it redirects to.
-DST - is stdout, in order. Proxies are taken from --proxy or the environment
-(http_proxy, https_proxy, no_proxy). A site with all that is in it is fetched by
-pace crawl --mirror.
+tried again. A URL that was signed anew is the same file if its strong ETag is.
+--header goes to the host of the URL and not where it redirects to. DST - is
+stdout, in order. Proxies are taken from --proxy or the environment (http_proxy,
+https_proxy, no_proxy). On Linux, SSL_CERT_FILE may name a file of certificate
+authorities (PEM) to trust instead of the system's. A site with all that is in
+it is fetched by pace crawl --mirror.
 
 s3://BUCKET/KEY is an object of S3, or of a store that speaks as S3 does. It may
 be SRC, DST or both: then the store copies by itself. Endpoint, region and
@@ -159,6 +161,7 @@ Examples:
 				rep, err := filecopy.Run(ctx, o)
 				return outcome{
 					backend: rep.Backend, workers: rep.Workers, cpus: rep.CPUs, totals: rep.Totals, warnings: rep.Warnings,
+					toOutput: o.Output != nil,
 				}, err
 			})
 		},

@@ -61,7 +61,7 @@ func (f *networkFlags) network() filecopy.Network {
 }
 
 // copyHeaderKind is a field of a request for a file, of which pace sets those that say which part of it is wanted.
-var copyHeaderKind = kind[headerLine]{usage: headerKind.usage, parse: func(s string) (headerLine, error) {
+var copyHeaderKind = kind[headerLine]{usage: headerKind.usage, hide: hideHeader, parse: func(s string) (headerLine, error) {
 	h, err := parseHeaderLine(s)
 	switch h.name {
 	case "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Accept-Encoding":

@@ -17,7 +17,17 @@ import (
 // headerLine is one header field to send.
 type headerLine struct{ name, value string }
 
-var headerKind = kind[headerLine]{usage: `use for example "Accept-Language: en"`, parse: parseHeader}
+var headerKind = kind[headerLine]{
+	usage: `use for example "Accept-Language: en"`, parse: parseHeader, hide: hideHeader,
+}
+
+// hideHeader leaves the name of a field, or what should be one.
+func hideHeader(s string) string {
+	if i := strings.IndexAny(s, ": "); i >= 0 && strings.Trim(s[i:], ": ") != "" {
+		return strings.TrimRight(s[:i+1], " ") + " ..."
+	}
+	return s
+}
 
 func parseHeader(s string) (headerLine, error) {
 	h, err := parseHeaderLine(s)
@@ -76,7 +86,22 @@ func parseResolve(s string) (resolved, error) {
 	return resolved{strings.ToLower(host) + ":" + port, netip.AddrPortFrom(ip, uint16(n))}, nil
 }
 
-var proxyKind = kind[proxyFunc]{usage: "use for example http://127.0.0.1:3128 or socks5://127.0.0.1:1080", parse: parseProxy}
+var proxyKind = kind[proxyFunc]{
+	usage: "use for example http://127.0.0.1:3128 or socks5://127.0.0.1:1080", parse: parseProxy, hide: hideUser,
+}
+
+// hideUser leaves out who uses a URL.
+func hideUser(s string) string {
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return s
+	}
+	scheme, _, ok := strings.Cut(s[:at], "://")
+	if !ok {
+		return "..." + s[at:]
+	}
+	return scheme + "://..." + s[at:]
+}
 
 // parseProxy returns a function that sends every URL to one proxy. A missing scheme means http, as with curl.
 func parseProxy(s string) (proxyFunc, error) {
@@ -99,6 +124,12 @@ func environmentProxy() proxyFunc {
 	config := httpproxy.FromEnvironment()
 	if config.HTTPProxy == "" && config.HTTPSProxy == "" {
 		return nil
+	}
+	// What cannot be parsed would count for nothing: requests that were to go through a proxy would go without.
+	for name, proxy := range map[string]string{"http_proxy": config.HTTPProxy, "https_proxy": config.HTTPSProxy} {
+		if _, err := parseProxy(proxy); proxy != "" && err != nil {
+			return func(*url.URL) (*url.URL, error) { return nil, errors.New(name + " is not the URL of a proxy") }
+		}
 	}
 	return config.ProxyFunc()
 }

@@ -52,6 +52,8 @@ type report struct {
 	BrokenLinks  []crawl.BrokenLink `json:"broken_links,omitzero"`
 
 	linksFailed int64 // those of them that did; the errors name them
+
+	toOutput bool
 }
 
 // latencyMS is the distribution of the time of one chunk or request, in milliseconds.
@@ -73,6 +75,7 @@ type outcome struct {
 	broken       []crawl.BrokenLink // nil unless links were checked, as is the next
 	linksChecked *int64
 	linksFailed  int64
+	toOutput     bool // what was copied went to stdout
 }
 
 // newReport joins what the library counted with what the process used. machineCPUs is how many CPUs the process may use.
@@ -103,6 +106,7 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 		},
 		Bound:  boundOf(wait, t.LimiterWait, t.Busy),
 		Errors: t.Errors, BrokenLinks: o.broken, LinksChecked: o.linksChecked, linksFailed: o.linksFailed,
+		toOutput: o.toOutput,
 	}
 	if r.Errors == nil {
 		r.Errors = []progress.ItemError{} // null is no list to those who read it

@@ -32,7 +32,7 @@ func summary(r report, u unit, err error, resume string) string {
 		if resume != "" {
 			resume = "interrupted: resume with: " + escape(resume)
 		} else {
-			resume = interruptedText(r.Tool)
+			resume = interruptedText(r)
 		}
 		b.WriteString(resume + "\n")
 	}
@@ -66,9 +66,12 @@ func leftText(r report) string {
 	return strings.Join(parts, ", ")
 }
 
-func interruptedText(tool string) string {
-	switch tool {
+func interruptedText(r report) string {
+	switch r.Tool {
 	case "copy":
+		if r.toOutput {
+			return "interrupted: the output is not whole"
+		}
 		return "interrupted: nothing unfinished has its final name; run the same command again to go on"
 	case "crawl":
 		return "interrupted: the records of all finished pages are written"

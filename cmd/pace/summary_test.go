@@ -23,6 +23,8 @@ func TestSummary(t *testing.T) {
 	verified.Tool = "verify"
 	stopped := copied
 	stopped.Items = 0
+	cut := stopped
+	cut.toOutput = true
 	for _, test := range []struct {
 		name string
 		r    report
@@ -43,6 +45,10 @@ threads (blocking), 64 workers; held back by its rate limit, 97 % waiting
 		{"interrupted", stopped, inBytes, context.Canceled, `copied 0 files, 256 MiB in 0.064 s: 3.7 GiB/s
 async (io_uring), 4 workers; CPU-bound, 12 % waiting
 interrupted: nothing unfinished has its final name; run the same command again to go on
+`},
+		{"interrupted on its way to stdout", cut, inBytes, context.Canceled, `copied 0 files, 256 MiB in 0.064 s: 3.7 GiB/s
+async (io_uring), 4 workers; CPU-bound, 12 % waiting
+interrupted: the output is not whole
 `},
 		{"nothing could start", report{Items: 1, ItemsFailed: 1}, inBytes, errors.New("no such file"), ""},
 		{"all were there", report{Tool: "copy", ItemsSkipped: 2, WallSeconds: 0.001}, inBytes, nil, "copied 0 files, 0 B in 0.001 s: 0 B/s\n2 skipped\n"},

@@ -18,6 +18,7 @@ type kind[T any] struct {
 	usage string // how to write one: "use for example 64KiB"
 	words []string
 	parse func(string) (T, error)
+	hide  func(string) string // leaves out of a value what is secret; nil for nothing
 }
 
 // value is a flag of some kind. It implements cli.Generic.
@@ -32,6 +33,14 @@ func (v *value[T]) String() string    { return v.text }
 func (v *value[T]) hint() string      { return v.usage }
 func (v *value[T]) choices() []string { return v.words }
 func (v *value[T]) given() []string   { return v.sets }
+
+// public returns text as messages may have it.
+func (v *value[T]) public(text string) string {
+	if v.hide == nil {
+		return text
+	}
+	return v.hide(text)
+}
 
 func (v *value[T]) Set(s string) error {
 	parsed, err := v.parse(s)

@@ -44,7 +44,7 @@ const (
 // Error is what every failed exchange returns, from Do and from the body's Read. Its text does not depend on the mode.
 type Error struct {
 	Kind Kind
-	Op   string         // what was being done: "lookup", "connect", "proxy", "tls", "write", "read"
+	Op   string         // what was being done: "lookup", "connect", "connect to the proxy", "proxy", "tls", "write", "read"
 	Addr netip.AddrPort // the peer, where there is one
 	// Err is the cause. For Cancelled, and for a Timeout that came from the context, it matches ctx.Err(); for Refused
 	// and Withheld it is the hook's error.

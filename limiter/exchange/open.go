@@ -69,12 +69,16 @@ func (x *exchange) connect(host string, port uint16, proxy bool) (socket, error)
 	}
 	start := time.Now()
 	defer func() { x.trace.Connect += time.Since(start) }()
+	op := "connect"
+	if proxy {
+		op = "connect to the proxy"
+	}
 	var first error
 	for i, addr := range addrs {
 		x.addr = addr
 		if err := x.control(host, addr, proxy); err != nil {
 			if first == nil {
-				first = x.fail(Refused, "connect", err)
+				first = x.fail(Refused, op, err)
 			}
 			continue
 		}
@@ -82,7 +86,7 @@ func (x *exchange) connect(host string, port uint16, proxy bool) (socket, error)
 		if err == nil {
 			return s, s.SetDeadline(x.deadline)
 		}
-		err = x.fail(Connection, "connect", err)
+		err = x.fail(Connection, op, err)
 		// A refusal tells less than an attempt that failed.
 		if e, failed := errors.AsType[*Error](first); !failed || e.Kind == Refused {
 			first = err

@@ -75,7 +75,7 @@ func (x *exchange) tunnel(nc net.Conn, r route) error {
 		return x.fail(Connection, "proxy", err)
 	case err != nil:
 		return x.fail(Malformed, "proxy", err)
-	case resp.StatusCode != http.StatusOK:
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return x.fail(Proxy, "proxy", fmt.Errorf("the proxy answers %q to CONNECT %s", resp.Status, target))
 	case br.Buffered() > 0:
 		return x.fail(Malformed, "proxy", errors.New("the proxy sends bytes before the server can have"))

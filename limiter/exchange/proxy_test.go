@@ -35,7 +35,7 @@ func httpProxy(nc net.Conn, br *bufio.Reader) {
 			continue
 		}
 		if req.Method == http.MethodConnect {
-			relay(nc, br, req.Host, "HTTP/1.1 200 Connection established\r\n\r\n")
+			relay(nc, br, req.Host, "HTTP/1.1 201 Any code of success will do\r\n\r\n") // RFC 9110 section 9.3.6
 			return
 		}
 		body := "for " + req.RequestURI
