@@ -23,14 +23,19 @@ type downTree struct {
 	over bool            // all are handed out
 }
 
-// open opens the folder, made if it is not there.
-func (t *downTree) open() error {
+// check refuses what cannot be done whatever the store has.
+func (t *downTree) check() error {
 	if t.Delete {
 		t.seen = map[uint64]bool{}
 		if len(t.items) > 1 && t.it.dst == t.Dest {
 			return usagef("--delete refused: what %s has not, another source may have brought to %s", t.it.src, t.it.dst)
 		}
 	}
+	return nil
+}
+
+// open opens the folder, made if it is not there, when the store has shown that there is something for it.
+func (t *downTree) open() error {
 	info, err := os.Stat(t.it.dst)
 	if err == nil && !info.IsDir() {
 		return fmt.Errorf("cannot overwrite non-directory %s with prefix %s", t.it.dst, t.it.src)
@@ -52,10 +57,14 @@ func (t *downTree) open() error {
 
 func (t *downTree) next(ctx context.Context) (job, error) {
 	for !t.over {
+		first := !t.all.any
 		rel, info, err := t.all.next(ctx)
+		if err == nil && first {
+			err = t.open()
+		}
 		switch {
-		case err == io.EOF && !t.all.any:
-			t.all.any, t.over = true, true
+		case err == io.EOF && first:
+			t.over = true
 			return t.alone(ctx, t.it)
 		case err == io.EOF && t.Delete && t.root != nil:
 			if t.engine.busy() {

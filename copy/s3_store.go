@@ -75,12 +75,23 @@ func (s *store) patiently(ctx context.Context, call func(context.Context) error)
 }
 
 func (s *store) insistAs(ctx context.Context, kind try, call func(context.Context) error) error {
+	err := s.insisted(ctx, kind, call)
+	if err == nil || errors.As(err, new(*StoreError)) {
+		s.answered.Store(true)
+		return err
+	}
+	if ctx.Err() == nil && !s.answered.Load() {
+		return &NoStoreError{err}
+	}
+	return err
+}
+
+func (s *store) insisted(ctx context.Context, kind try, call func(context.Context) error) error {
 	for n := 1; ; {
 		t := kind
 		err := call(context.WithValue(ctx, tryKey{}, &t))
 		switch {
 		case err == nil:
-			s.answered.Store(true)
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -106,6 +117,9 @@ func isStale(err error) bool {
 // mayPass says whether another try may succeed. What does not listen at first never will.
 func (s *store) mayPass(err error) bool {
 	if e, ok := errors.AsType[minio.ErrorResponse](err); ok {
+		if e.StatusCode == 0 {
+			return false // the client could not make sense of an answer
+		}
 		switch e.Code {
 		case "SlowDown", minio.InternalError, "RequestTimeout", "Throttling", "ServiceUnavailable", "OperationAborted":
 			return true
@@ -115,7 +129,7 @@ func (s *store) mayPass(err error) bool {
 	if errors.Is(err, syscall.ECONNREFUSED) && !s.answered.Load() {
 		return false
 	}
-	return passing(err)
+	return passing(err) || errors.Is(err, errTorn)
 }
 
 // reason takes from err what only says how it got here.
@@ -129,49 +143,10 @@ func (s *store) reason(err error) error {
 		return lost.err
 	}
 	if e, ok := errors.AsType[minio.ErrorResponse](err); ok {
+		if e.StatusCode == 0 {
+			return errNoStore
+		}
 		return &StoreError{Code: e.Code, Status: e.StatusCode, Message: e.Message}
 	}
 	return err
-}
-
-// StoreError says that an object store does not do what it was asked for.
-type StoreError struct {
-	Code    string // as S3 has them: NoSuchBucket
-	Status  int    // RFC 9110 section 15
-	Message string // the store's
-}
-
-func (e *StoreError) Error() string {
-	switch e.Code {
-	case minio.NoSuchBucket:
-		return "there is no such bucket"
-	case minio.NoSuchKey:
-		return "there is no such object"
-	case minio.AccessDenied:
-		return "the store denies access (AccessDenied): see the credentials and the bucket's policy"
-	}
-	if e.stops() {
-		return fmt.Sprintf("the store does not accept the credentials (%s)", e.Code)
-	}
-	return fmt.Sprintf("the store answers %d %s: %s", e.Status, e.Code, strings.TrimSpace(e.Message))
-}
-
-// stops says whether no other request can fare better.
-func (e *StoreError) stops() bool {
-	switch e.Code {
-	case minio.NoSuchBucket, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
-		"TokenRefreshRequired", "AuthorizationHeaderMalformed", "RequestTimeTooSkewed", "InvalidClientTokenId",
-		"XAdminUserNotFound": // as MinIO and Versity have it
-		return true
-	}
-	return false
-}
-
-// refused says whether the run cannot go on because of err.
-func (r *run) refused(err error) bool {
-	var e *StoreError
-	if !errors.As(err, &e) {
-		return false
-	}
-	return e.stops() || e.Code == minio.AccessDenied && len(r.items) == 1 && !r.items[0].prefix
 }

@@ -39,8 +39,8 @@ func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, _ := req.Context().Value(tryKey{}).(*try)
-	if t == nil {
+	t, ours := req.Context().Value(tryKey{}).(*try)
+	if !ours {
 		t = &try{}
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())
@@ -68,6 +68,12 @@ func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	a.good, a.ReadCloser = resp.StatusCode < 500 && !t.busy, resp.Body
 	resp.Body = a
+	if ours { // and not one for credentials
+		if err := believe(req, resp); err != nil {
+			_ = a.Close()
+			return nil, &lostError{err}
+		}
+	}
 	return resp, nil
 }
 
