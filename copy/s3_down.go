@@ -75,11 +75,14 @@ func (t *downTree) next(ctx context.Context) (job, error) {
 		case err != nil:
 			t.over = true
 			return nil, err
-		case rel == "" || t.leavesOut(rel):
+		case rel == "":
 			continue
 		}
 		if t.seen != nil {
 			t.note(rel)
+		}
+		if t.leavesOut(rel) {
+			continue
 		}
 		t.Progress.Grow(1, 0)
 		return func(ctx context.Context) error { return t.fetch(ctx, rel, info) }, nil

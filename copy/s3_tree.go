@@ -132,7 +132,7 @@ func (t *withinTree) next(ctx context.Context) (job, error) {
 			continue
 		case err != nil:
 			return nil, err
-		case t.leavesOut(rel):
+		case t.leavesOut(rel), rel == "" && t.it.to.key == "": // the prefix may be an object; a bucket is none
 			continue
 		}
 		from, to := t.it.from.below(rel), t.it.to.below(rel)
