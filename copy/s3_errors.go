@@ -14,6 +14,8 @@ type StoreError struct {
 	Code    string // as S3 has them: NoSuchBucket
 	Status  int    // RFC 9110 section 15
 	Message string // the store's
+
+	anonymous bool // the request was not signed
 }
 
 func (e *StoreError) Error() string {
@@ -23,7 +25,17 @@ func (e *StoreError) Error() string {
 	case minio.NoSuchKey:
 		return "there is no such object"
 	case minio.AccessDenied:
+		if e.anonymous {
+			return "the store denies access (AccessDenied), and there are no credentials: " +
+				"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+		}
 		return "the store denies access (AccessDenied): see the credentials and the bucket's policy"
+	case "RequestTimeTooSkewed":
+		return "the clock of this machine and that of the store differ too much (RequestTimeTooSkewed)"
+	case "ExpiredToken", "TokenRefreshRequired":
+		return fmt.Sprintf("the credentials have expired (%s): sign in again", e.Code)
+	case "AuthorizationHeaderMalformed":
+		return fmt.Sprintf("the store does not accept the signature (%s): is AWS_REGION right? %s", e.Code, strings.TrimSpace(e.Message))
 	}
 	if e.stops() {
 		return fmt.Sprintf("the store does not accept the credentials (%s)", e.Code)
@@ -47,7 +59,7 @@ func (e *StoreError) stops() bool {
 
 // refused says whether the run cannot go on because of err.
 func (r *run) refused(err error) bool {
-	if errors.As(err, new(*NoStoreError)) {
+	if errors.As(err, new(*NoStoreError)) || errors.As(err, new(*CredentialsError)) {
 		return true
 	}
 	var e *StoreError

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"pace/limiter/exchange"
 )
@@ -18,6 +20,7 @@ import (
 type store struct {
 	*web
 	core     *minio.Core
+	creds    *credentials.Credentials
 	clients  [2]*exchange.Client // whose answers must come fast, and may be slow
 	endpoint string
 	plain    bool        // no TLS: a signature is what protects the bytes
@@ -32,20 +35,23 @@ func (w *web) openStore() (*store, error) {
 	o := &w.Options.S3
 	u, err := url.Parse(either(o.Endpoint, awsEndpoint))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("the endpoint of the object store is no URL of HTTP")
+		return nil, errors.New("the endpoint of the object store is no URL of HTTP: it begins with https:// or http://")
 	}
 	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return nil, errors.New("the endpoint of the object store is to be a URL of a host alone")
 	}
-	s := &store{web: w, plain: u.Scheme == "http", endpoint: u.Scheme + "://" + u.Host}
+	s := &store{web: w, creds: o.credentials(), plain: u.Scheme == "http", endpoint: u.Scheme + "://" + u.Host}
 	fast := w.exchangeOptions()
-	fast.TLS = o.TLS
+	fast.TLS, fast.Proxy = o.TLS, nearby(fast.Proxy)
 	slow := fast
 	slow.MinSpeed = 0
 	s.clients = [2]*exchange.Client{exchange.New(fast), exchange.New(slow)}
 	styles := map[string]minio.BucketLookupType{"path": minio.BucketLookupPath, "virtual": minio.BucketLookupDNS}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		styles = nil // an address has no names below it
+	}
 	s.core, err = minio.NewCore(u.Host, &minio.Options{
-		Creds: o.credentials(), Secure: !s.plain, Transport: s, Region: o.Region, BucketLookup: styles[o.Style],
+		Creds: s.creds, Secure: !s.plain, Transport: s, Region: o.Region, BucketLookup: styles[o.Style],
 		MaxRetries: 1, // insist knows when it is worth another
 	})
 	if err != nil {
@@ -88,6 +94,9 @@ func (s *store) insistAs(ctx context.Context, kind try, call func(context.Contex
 
 func (s *store) insisted(ctx context.Context, kind try, call func(context.Context) error) error {
 	for n := 1; ; {
+		if err := s.signIn(ctx); err != nil {
+			return err
+		}
 		t := kind
 		err := call(context.WithValue(ctx, tryKey{}, &t))
 		switch {
@@ -134,19 +143,12 @@ func (s *store) mayPass(err error) bool {
 
 // reason takes from err what only says how it got here.
 func (s *store) reason(err error) error {
-	var request *url.Error
-	if errors.As(err, &request) {
-		err = request.Err
-	}
-	var lost *lostError
-	if errors.As(err, &lost) {
-		return lost.err
-	}
+	err = withoutURL(err)
 	if e, ok := errors.AsType[minio.ErrorResponse](err); ok {
 		if e.StatusCode == 0 {
 			return errNoStore
 		}
-		return &StoreError{Code: e.Code, Status: e.StatusCode, Message: e.Message}
+		return &StoreError{Code: e.Code, Status: e.StatusCode, Message: e.Message, anonymous: s.Options.S3.anonymous()}
 	}
 	return err
 }
