@@ -89,14 +89,22 @@ func (s *s3Sink) begin(ctx context.Context, what found) (need, error) {
 	s.single = what.size >= 0 && what.size <= s.part
 	n := need{extents: wholeOf(what), chunk: s.part, whole: true}
 	switch {
-	case s.single:
+	case s.single && !s.mayBeBegun():
 		n.chunk = max(what.size, 1)
 		return n, nil
 	case what.size < 0:
 		return n, nil // the first piece tells whether there are more
 	}
-	if err := s.beginUpload(ctx); err != nil {
+	begin := s.beginUpload
+	if s.single {
+		begin = s.goOn
+	}
+	if err := begin(ctx); err != nil {
 		return need{}, s.failed(ctx, err)
+	}
+	if s.single {
+		n.chunk = what.size
+		return n, nil
 	}
 	n.chunk = s.part // that of an earlier run, if it goes on with one
 	if done := s.done(); len(done) > 0 {
@@ -106,6 +114,21 @@ func (s *s3Sink) begin(ctx context.Context, what found) (need, error) {
 		s.Log.Warn("resuming", "item", s.at.String(), "done_bytes", what.size-left, "left_bytes", left)
 	}
 	return n, nil
+}
+
+// mayBeBegun says whether an earlier run with smaller parts may have begun an upload of what now is one part.
+func (s *s3Sink) mayBeBegun() bool {
+	if s.within != nil {
+		return s.what.size > withinPart
+	}
+	return s.what.size > leastPart
+}
+
+// goOn goes on with such an upload, if there is one.
+func (s *s3Sink) goOn(ctx context.Context) error {
+	taken, err := s.takeOver(ctx)
+	s.single = !taken
+	return err
 }
 
 func (s *s3Sink) cannot(err error) error { return fmt.Errorf("cannot write %s: %w", s.at, err) }
@@ -145,10 +168,12 @@ func (s *s3Sink) write(ctx context.Context, p []byte, off int64) error {
 	if part.number > maxParts {
 		return s.cannot(fmt.Errorf("it needs more than %d parts: --chunk-size makes them larger", maxParts))
 	}
-	if !s.has(part) {
-		if err := s.putPart(ctx, part, p); err != nil {
-			return err
-		}
+	there, err := s.has(part)
+	if err == nil && !there {
+		err = s.putPart(ctx, part, p)
+	}
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -82,12 +82,15 @@ type sentPart struct {
 	partSums
 }
 
-// has says whether an earlier run has sent a part.
-func (s *s3Sink) has(part sentPart) bool {
+// has says whether an earlier run has sent a part. It returns an error if that was one of other bytes.
+func (s *s3Sink) has(part sentPart) (bool, error) {
 	s.mu.Lock()
 	there, ok := s.parts[part.number]
 	s.mu.Unlock()
-	return ok && part.are(there)
+	if ok && !part.are(there) {
+		return false, &startOverError{errOtherParts.Error(), s.cannot(errOtherParts)}
+	}
+	return ok, nil
 }
 
 // done are the parts of an earlier run that need not be read again.
@@ -143,6 +146,10 @@ func (s *s3Sink) takeOver(ctx context.Context) (bool, error) {
 			s.Log.Info("starting over", "item", s.at.String(), "reason", "--no-resume")
 			continue
 		}
+		if s.within != nil { // nothing tells of which source its parts are, and they cost no transfer
+			s.old = append(s.old, u.UploadID)
+			continue
+		}
 		taken, err := s.take(ctx, u)
 		if taken || err != nil {
 			return taken, err
@@ -194,6 +201,10 @@ func (s *s3Sink) take(ctx context.Context, u minio.ObjectMultipartInfo) (bool, e
 		}
 		return false, err
 	}
+	if len(parts) == 0 { // it may be of another source, and there is nothing to gain
+		s.old = append(s.old, u.UploadID)
+		return false, nil
+	}
 	size, ok := s.layout(parts)
 	if !ok {
 		return false, nil // somebody else's
@@ -208,8 +219,17 @@ func (s *s3Sink) take(ctx context.Context, u minio.ObjectMultipartInfo) (bool, e
 	for _, part := range parts {
 		s.parts[part.PartNumber] = part
 	}
-	return true, s.compare(ctx, parts)
+	same, err := s.compare(ctx, parts)
+	if !same && err == nil {
+		s.Log.Warn("starting over", "item", s.at.String(), "reason", errOtherParts)
+		s.endOld(u.UploadID)
+		s.id, s.parts, s.sent = "", map[int]minio.ObjectPart{}, nil
+	}
+	return same, err
 }
+
+// errOtherParts is why an upload is not gone on with. What it says of its object then is not of this source either.
+var errOtherParts = errors.New("the unfinished upload is of other bytes")
 
 // lastChange is when the source last was another one, as far as its own machine knows.
 func (s *s3Sink) lastChange() time.Time {
@@ -239,10 +259,9 @@ func (s *s3Sink) listed(ctx context.Context, id string) (parts []minio.ObjectPar
 	}
 }
 
-// layout returns the size of an upload's parts, and false if they cannot be those of this source. Without parts it is the
-// size that they would have.
+// layout returns the size of an upload's parts, and false if they cannot be those of this source.
 func (s *s3Sink) layout(parts []minio.ObjectPart) (int64, bool) {
-	if len(parts) == 0 || !s.what.ranges {
+	if !s.what.ranges {
 		return s.part, true
 	}
 	size := s.what.size
@@ -263,10 +282,11 @@ func (s *s3Sink) layout(parts []minio.ObjectPart) (int64, bool) {
 }
 
 // compare reads again what the parts of an earlier run should be, if that costs nothing: those that are the same are done.
-// Otherwise, and where a digest needs all bytes, they are compared when their bytes come by.
-func (s *s3Sink) compare(ctx context.Context, parts []minio.ObjectPart) error {
+// Otherwise, and where a digest needs all bytes, they are compared when their bytes come by. It returns false if one is
+// not the same.
+func (s *s3Sink) compare(ctx context.Context, parts []minio.ObjectPart) (bool, error) {
 	if s.from == nil || s.sum != nil || !s.what.ranges {
-		return nil
+		return true, nil
 	}
 	buf := s.driver.buffer()
 	defer s.driver.release(buf)
@@ -276,15 +296,15 @@ func (s *s3Sink) compare(ctx context.Context, parts []minio.ObjectPart) error {
 		sums, err := sumsFrom(in, buf, there.ChecksumCRC32C == "")
 		_ = in.Close()
 		if err != nil {
-			return err
+			return false, err
 		}
-		if part := (sentPart{there.PartNumber, c.off, sums}); part.are(there) {
-			s.sent = append(s.sent, part)
-		} else {
-			delete(s.parts, there.PartNumber)
+		part := sentPart{there.PartNumber, c.off, sums}
+		if !part.are(there) {
+			return false, nil
 		}
+		s.sent = append(s.sent, part)
 	}
-	return nil
+	return true, nil
 }
 
 // complete makes the object of its parts.
