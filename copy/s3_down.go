@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/zeebo/xxh3"
@@ -21,6 +22,8 @@ type downTree struct {
 	root *dir
 	seen map[uint64]bool // hashes of the paths that the store has; two with one hash only keep a file that could go
 	over bool            // all are handed out
+	// unclear is a key that a listing cannot have told as it is: what it stands for cannot be found here.
+	unclear string
 }
 
 // check refuses what cannot be done whatever the store has.
@@ -71,6 +74,9 @@ func (t *downTree) next(ctx context.Context) (job, error) {
 				return nil, errBusy
 			}
 			t.over = true
+			if t.unclear != "" {
+				return nil, fmt.Errorf("--delete refused: the store does not tell what %s is called", t.unclear)
+			}
 			return t.deleteExtra, nil
 		case err != nil:
 			t.over = true
@@ -99,6 +105,9 @@ func (t *downTree) next(ctx context.Context) (job, error) {
 
 // note keeps that the store has a path, and the folders above it.
 func (t *downTree) note(rel string) {
+	if strings.ContainsRune(rel, utf8.RuneError) {
+		t.unclear = t.it.from.below(rel).String()
+	}
 	for i := range len(rel) {
 		if rel[i] == '/' {
 			t.seen[xxh3.HashString(rel[:i])] = true
