@@ -42,9 +42,10 @@ type s3Sink struct {
 
 	what   found
 	part   int64
-	id     string   // of the upload; empty for none
-	old    []string // uploads that were ended
-	single bool     // it takes one request
+	id     string          // of the upload; empty for none
+	old    []string        // uploads that have ended, or are to end with this one
+	known  map[string]bool // uploads that were there before; nil if nobody could look
+	single bool            // it takes one request
 
 	held     []byte // a single object, until its source is known not to have changed
 	withSums bool   // the store keeps a checksum of each part
@@ -82,7 +83,7 @@ func (s *s3Sink) begin(ctx context.Context, what found) (need, error) {
 		s.part = min(max(s.part, withinPart), largestPart)
 	}
 	s.parts, s.sent, s.held, s.id, s.blind = map[int]minio.ObjectPart{}, nil, nil, "", 0
-	s.read = newTurns()
+	s.read, s.known = newTurns(), nil
 	if s.Expect != nil {
 		s.sum = s.Expect.Hash.New()
 	}

@@ -119,7 +119,14 @@ func (s *s3Sink) beginUpload(ctx context.Context) error {
 	if taken, err := s.takeOver(ctx); taken || err != nil {
 		return err
 	}
+	tries := 0
+	defer func() {
+		if tries > 1 && s.id != "" {
+			s.findLost(ctx)
+		}
+	}()
 	return s.summed(ctx, func(ctx context.Context, with bool) (err error) {
+		tries++
 		opts := s.options()
 		if s.withSums = with && s.within == nil; s.withSums { // what the store copies itself it knows the sums of
 			opts.UserMetadata["X-Amz-Checksum-Algorithm"] = "CRC32C"
@@ -127,6 +134,23 @@ func (s *s3Sink) beginUpload(ctx context.Context) error {
 		s.id, err = s.core.NewMultipartUpload(ctx, s.at.bucket, s.at.key, opts)
 		return err
 	})
+}
+
+// findLost finds the uploads that requests have begun whose answers were lost: those that were not there before. They end
+// with this one.
+func (s *s3Sink) findLost(ctx context.Context) {
+	if s.known == nil {
+		return // it cannot be told which those are
+	}
+	all, err := s.unfinished(ctx)
+	if err != nil {
+		return // as if nobody had looked
+	}
+	for _, u := range all {
+		if u.UploadID != s.id && !s.known[u.UploadID] {
+			s.old = append(s.old, u.UploadID)
+		}
+	}
 }
 
 // takeOver looks for an upload of this object that an earlier run has begun.
@@ -140,7 +164,9 @@ func (s *s3Sink) takeOver(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	s.known = map[string]bool{}
 	for _, u := range all {
+		s.known[u.UploadID] = true
 		if s.NoResume {
 			s.endOld(u.UploadID)
 			s.Log.Info("starting over", "item", s.at.String(), "reason", "--no-resume")
