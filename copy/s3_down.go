@@ -51,11 +51,19 @@ func (t *downTree) open() error {
 	}
 	if err == nil {
 		t.root, err = openDir(t.it.dst)
+		t.live.add(t)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot create directory %s: %w", t.it.dst, because(err))
 	}
 	return nil
+}
+
+// abandon closes what a stopped run has left open.
+func (t *downTree) abandon() {
+	if t.root != nil {
+		_ = t.root.close()
+	}
 }
 
 func (t *downTree) next(ctx context.Context) (job, error) {

@@ -103,7 +103,8 @@ func (r *run) aimObject(ctx context.Context, y *relay, it item) (skip bool, err 
 		if from.at == *it.to {
 			return false, usagef("%s and %s are the same object", it.src, it.dst)
 		}
-		if r.Expect == nil && from.info.ETag != "" { // else its bytes have to come by
+		sink.origin = from
+		if r.Expect == nil && !r.Verify && from.info.ETag != "" { // else its bytes have to come by
 			sink.within = from
 		}
 	}
@@ -190,7 +191,7 @@ func (s *store) look(ctx context.Context, at object) (info minio.ObjectInfo, the
 // said why.
 func (s *store) explained(ctx context.Context, at object, err error) error {
 	var e *StoreError
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || e.Status >= 500 {
 		return err
 	}
 	again := s.insist(ctx, func(ctx context.Context) error {

@@ -37,7 +37,9 @@ type s3Sink struct {
 	at  object
 	// from is the source if it costs nothing to read it again: so parts of an earlier run are compared with it.
 	from source
-	// within is the source if it is in the same store, which then copies it itself.
+	// origin is the source if it is in the same store. What it says of itself is kept.
+	origin *s3Source
+	// within is the same if the store copies it itself.
 	within *s3Source
 
 	what   found
@@ -137,8 +139,8 @@ func (s *s3Sink) cannot(err error) error { return fmt.Errorf("cannot write %s: %
 // options say what the object will be.
 func (s *s3Sink) options() minio.PutObjectOptions {
 	o := minio.PutObjectOptions{UserMetadata: storedMeta(s.what), ContentType: mime.TypeByExtension(path.Ext(s.at.key))}
-	if s.within != nil {
-		o = optionsOf(s.within.info)
+	if s.origin != nil {
+		o = optionsOf(s.origin.info)
 	}
 	if s.NoClobber {
 		o.SetMatchETagExcept("*")
@@ -300,7 +302,7 @@ func (s *s3Sink) abort(keep bool) bool {
 
 // verify reads the object back, if that is asked for, and compares it with what was sent. One that is not the same goes.
 func (s *s3Sink) verify(ctx context.Context, size int64) error {
-	if !s.Verify || size == 0 || s.within != nil {
+	if !s.Verify || size == 0 {
 		return nil
 	}
 	back := &s3Source{store: s.store, at: s.at}

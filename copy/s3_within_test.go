@@ -147,3 +147,33 @@ func TestObjectUploadInLargerParts(t *testing.T) {
 		}
 	})
 }
+
+// What is to be verified comes by, and is compared; it keeps what its source says of itself as any other copy.
+func TestObjectCopyVerified(t *testing.T) {
+	g := newGateway(t)
+	from, _ := dirs(t)
+	for i, size := range []int{1000, 12 * mib} {
+		data := random(size)
+		src := fmt.Sprintf("s3://bucket/from-%d.html", i)
+		o := g.options(limiter.Async, write(t, filepath.Join(from, "f"), data), src)
+		if err := os.Chtimes(o.Sources[0], longAgo, longAgo); err != nil {
+			t.Fatal(err)
+		}
+		downloaded(t, o)
+		inModes(t, func(t *testing.T, m limiter.Mode) {
+			m1 := newMeter(t, g.URL, 0)
+			key := fmt.Sprintf("verified-%d-%v", i, m)
+			o := g.options(m, src, "s3://bucket/"+key)
+			o.Verify, o.S3.Endpoint = true, m1.url
+			downloaded(t, o)
+			g.holds(t, key, data)
+			if m1.down.Load() < int64(2*size) {
+				t.Errorf("%d bytes came by of a source and a copy of %d each", m1.down.Load(), size)
+			}
+			info, err := g.look.StatObject(t.Context(), bucket, key, minio.StatObjectOptions{})
+			if at, ok := storedTime(info.UserMetadata); err != nil || !ok || !at.Equal(longAgo) || !strings.HasPrefix(info.ContentType, "text/html") {
+				t.Errorf("%v, %+v", err, info)
+			}
+		})
+	}
+}
