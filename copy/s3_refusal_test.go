@@ -46,7 +46,7 @@ func TestObjectRefusals(t *testing.T) {
 		t.Run(fmt.Sprint(c.status, c.code), func(t *testing.T) {
 			inModes(t, func(t *testing.T, m limiter.Mode) {
 				from, to := dirs(t)
-				for i := range 40 {
+				for i := range 8 {
 					write(t, filepath.Join(from, fmt.Sprint(i)), random(10))
 				}
 				before := descriptors(t)
