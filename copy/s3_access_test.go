@@ -192,7 +192,7 @@ func TestObjectCredentials(t *testing.T) {
 	g := newGateway(t)
 	dir := t.TempDir()
 	asked := filepath.Join(dir, "asked")
-	printing := fmt.Sprintf(`echo x >>%s; echo '{"Version": 1, "AccessKeyId": "%s", "SecretAccessKey": "%s"}'`,
+	printing := fmt.Sprintf(`echo x >>%s; echo '{"Version": 1, "AccessKeyId": %q, "SecretAccessKey": %q}'`,
 		asked, gwtest.Access, gwtest.Secret)
 	file := func(name, text string) string { return write(t, filepath.Join(dir, name), []byte(text)) }
 	config := file("config", "[profile mine]\nendpoint_url = http://127.0.0.1:1\nservices = here\ncredential_process = "+printing+

@@ -19,6 +19,7 @@ type StoreError struct {
 }
 
 func (e *StoreError) Error() string {
+	said := strings.TrimSpace(e.Message)
 	switch e.Code {
 	case minio.NoSuchBucket:
 		return "there is no such bucket"
@@ -35,7 +36,7 @@ func (e *StoreError) Error() string {
 	case "ExpiredToken", "TokenRefreshRequired":
 		return fmt.Sprintf("the credentials have expired (%s): sign in again", e.Code)
 	case "AuthorizationHeaderMalformed":
-		return fmt.Sprintf("the store does not accept the signature (%s): is AWS_REGION right? %s", e.Code, strings.TrimSpace(e.Message))
+		return fmt.Sprintf("the store does not accept the signature (%s): is AWS_REGION right? %s", e.Code, said)
 	}
 	if e.stops() {
 		return fmt.Sprintf("the store does not accept the credentials (%s)", e.Code)
@@ -43,7 +44,7 @@ func (e *StoreError) Error() string {
 	if strings.HasPrefix(e.Code, strconv.Itoa(e.Status)) { // the status alone: what came with it is a page, or nothing
 		return "the store answers " + e.Code
 	}
-	return fmt.Sprintf("the store answers %d %s: %s", e.Status, e.Code, strings.TrimSpace(e.Message))
+	return fmt.Sprintf("the store answers %d %s: %s", e.Status, e.Code, said)
 }
 
 // stops says whether no other request can fare better.

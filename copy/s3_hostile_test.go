@@ -132,7 +132,7 @@ func TestNoObjectStore(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			_, _ = fmt.Fprint(w, body)
 		}))
-		defer portal.Close()
+		t.Cleanup(portal.Close)
 		t.Run(name, func(t *testing.T) {
 			inModes(t, func(t *testing.T, m limiter.Mode) {
 				from, to := dirs(t)

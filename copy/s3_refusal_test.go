@@ -42,7 +42,7 @@ func TestObjectRefusals(t *testing.T) {
 			}
 			_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>some words</Message></Error>", c.code)
 		}))
-		defer refuser.Close()
+		t.Cleanup(refuser.Close)
 		t.Run(fmt.Sprint(c.status, c.code), func(t *testing.T) {
 			inModes(t, func(t *testing.T, m limiter.Mode) {
 				from, to := dirs(t)
