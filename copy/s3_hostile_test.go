@@ -58,7 +58,7 @@ func TestObjectStoreFailsBehindSuccess(t *testing.T) {
 			"error": `<?xml version="1.0"?><Error><Code>InternalError</Code><Message>Please try again.</Message></Error>`,
 			"torn":  `<?xml version="1.0"?><SomeResult><Bucket>bucket</Bucket><Key>ma`,
 		} {
-			if (name == "torn") == (c.what == "copy" || c.what == "create") {
+			if name == "torn" && (c.what == "copy" || c.what == "create") || name == "error" && c.what == "list" {
 				continue // what is done about an answer is done in one place: a few of all will do
 			}
 			t.Run(c.what+" "+filepath.Base(c.src)+" "+name, func(t *testing.T) {

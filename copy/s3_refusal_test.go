@@ -72,6 +72,24 @@ func TestObjectRefusals(t *testing.T) {
 	}
 }
 
+// A key that is too long fails alone, also as the first.
+func TestObjectKeyTooLong(t *testing.T) {
+	g := newGateway(t)
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		from, _ := dirs(t)
+		write(t, filepath.Join(from, "a-name-too-long"), random(10))
+		write(t, filepath.Join(from, "b"), random(10))
+		prefix := fmt.Sprintf("long%d/", m) + strings.Repeat("123456789/", 101)
+		o := g.options(m, from, "s3://bucket/"+prefix)
+		o.Recursive, o.Workers = true, 1
+		report, err := quickly(o).run(t.Context())
+		if err != nil || report.ItemsFailed != 1 || report.Items != 2 || !strings.Contains(report.Errors[0].Error, "1024") {
+			t.Errorf("%v, %+v", err, report)
+		}
+		sameNames(t, g.keys(t, prefix), []string{"b"})
+	})
+}
+
 // descriptors counts those that are open, where that can be seen; connections of a server that is not ours may come and go.
 func descriptors(t *testing.T) (files int) {
 	t.Helper()
