@@ -83,6 +83,7 @@ func optionsOf(info minio.ObjectInfo) minio.PutObjectOptions {
 		UserMetadata: map[string]string{}, ContentType: info.ContentType,
 		ContentEncoding: info.Metadata.Get("Content-Encoding"), ContentLanguage: info.Metadata.Get("Content-Language"),
 		ContentDisposition: info.Metadata.Get("Content-Disposition"), CacheControl: info.Metadata.Get("Cache-Control"),
+		Expires: info.Expires,
 	}
 	for k, v := range info.UserMetadata {
 		o.UserMetadata[strings.ToLower(k)] = v
