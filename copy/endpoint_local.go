@@ -55,6 +55,9 @@ func (s *localSource) unchanged(context.Context) error {
 	return nil
 }
 
+// abandon closes a file that was opened for a job that is not done.
+func (s *localSource) abandon() { s.close() }
+
 func (s *localSource) close() {
 	if s.file != nil {
 		_ = s.file.Close()

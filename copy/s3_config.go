@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-
-	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
 // S3 says which object store s3:// is, and who asks it. The zero value is AWS, without credentials.
@@ -19,11 +17,15 @@ type S3 struct {
 	Region string
 	// AccessKeyID, SecretAccessKey and SessionToken are the credentials.
 	AccessKeyID, SecretAccessKey, SessionToken string
-	// Profile is where credentials are looked for without an AccessKeyID: that of the AWS tools' files which gets them from
-	// another program or by single sign-on. Empty is none.
+	// Process is a command that prints credentials, for use without an AccessKeyID: credential_process of the AWS tools.
+	Process string
+	// Profile is where credentials are looked for without either: that of the AWS tools' files which gets them by single
+	// sign-on. Empty is none.
 	Profile string
-	// Machine looks for the credentials that a machine in a cloud has itself, if there are no others.
+	// Machine asks for the credentials that a machine or a container in a cloud has itself, if there are no others.
 	Machine bool
+	// Metadata is the URL of the service that gives those; empty is where AWS has it.
+	Metadata string
 	// Style says where the bucket is in a URL: "path", "virtual" (in the host's name), or anything else for what the
 	// endpoint is known to want.
 	Style string
@@ -53,26 +55,54 @@ func S3FromEnvironment(getenv func(string) string) (S3, error) {
 		Endpoint: either(first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), files.endpoint()),
 		Region:   either(first("AWS_REGION", "AWS_DEFAULT_REGION"), files.get("region")),
 		Style:    files.s3("addressing_style"),
-		Machine:  !strings.EqualFold(getenv("AWS_EC2_METADATA_DISABLED"), "true"),
 	}
 	ignore := either(getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), files.get("ignore_configured_endpoint_urls"))
 	if strings.EqualFold(ignore, "true") {
 		s.Endpoint = ""
 	}
-	id, secret := getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY")
-	switch {
-	case (id == "") != (secret == ""):
-		return S3{}, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together, and one is missing")
-	case id != "":
-		s.AccessKeyID, s.SecretAccessKey, s.SessionToken = id, secret, getenv("AWS_SESSION_TOKEN")
-	default:
-		s.AccessKeyID, s.SecretAccessKey, s.SessionToken = files.keys()
-		if s.AccessKeyID == "" && files.asksOthers() {
-			s.Profile = files.profile
-		}
+	if err := s.findCredentials(getenv, files); err != nil {
+		return S3{}, err
 	}
 	err = s.trust(either(getenv("AWS_CA_BUNDLE"), files.get("ca_bundle")))
 	return s, err
+}
+
+// findCredentials decides who asks. The first place that has credentials counts, as the AWS tools have it.
+//
+//	https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+func (s *S3) findCredentials(getenv func(string) string, files *awsFiles) error {
+	id, secret := getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY")
+	switch {
+	case (id == "") != (secret == ""):
+		return errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together, and one is missing")
+	case id != "":
+		s.AccessKeyID, s.SecretAccessKey, s.SessionToken = id, secret, getenv("AWS_SESSION_TOKEN")
+		return nil
+	case getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "":
+		s.Machine, s.Metadata = true, either(getenv("AWS_ENDPOINT_URL_STS"), getenv("AWS_ENDPOINT_URL"))
+		return nil
+	}
+	s.AccessKeyID, s.SecretAccessKey, s.SessionToken = files.keys()
+	switch {
+	case s.AccessKeyID != "":
+	case files.any("sso_role_name") != "":
+		s.Profile = files.profile
+	case files.any("credential_process") != "":
+		s.Process = files.any("credential_process")
+	case files.any("role_arn") != "":
+		return fmt.Errorf("the profile %q takes a role, which only the AWS tools can do: "+
+			"a profile with credential_process = aws configure export-credentials --profile %s gets it from them",
+			files.profile, files.profile)
+	case getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") != "", getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI") != "":
+		s.Machine = true
+	case strings.EqualFold(getenv("AWS_EC2_METADATA_DISABLED"), "true"):
+	default:
+		// Of a store that is not AWS, what a machine of AWS is called says nothing, unless somebody offers it on purpose.
+		s.Metadata = either(getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT"), files.get("ec2_metadata_service_endpoint"))
+		s.Metadata = strings.TrimRight(s.Metadata, "/")
+		s.Machine = s.Endpoint == "" || s.Metadata != ""
+	}
+	return nil
 }
 
 func either(a, b string) string {
@@ -97,17 +127,4 @@ func (s *S3) trust(bundle string) error {
 	}
 	s.TLS = &tls.Config{RootCAs: roots}
 	return nil
-}
-
-// credentials returns what requests are signed with.
-func (s *S3) credentials() *credentials.Credentials {
-	switch {
-	case s.AccessKeyID != "":
-		return credentials.NewStaticV4(s.AccessKeyID, s.SecretAccessKey, s.SessionToken)
-	case s.Profile != "":
-		return credentials.NewFileAWSCredentials("", s.Profile)
-	case s.Machine && s.Endpoint == "":
-		return credentials.NewIAM("")
-	}
-	return credentials.NewStatic("", "", "", credentials.SignatureAnonymous)
 }

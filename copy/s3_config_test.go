@@ -33,6 +33,13 @@ credential_process = /bin/false x
 
 [profile half]
 aws_access_key_id = alone
+
+[profile role]
+role_arn = arn:aws:iam::123456789012:role/some
+source_profile = default
+
+[profile metadata]
+ec2_metadata_service_endpoint = http://127.0.0.1:1/
 `))
 	shared := write(t, filepath.Join(dir, "credentials"), []byte(`
 [default]
@@ -64,11 +71,20 @@ aws_access_key_id = half of a pair
 			S3{Region: "eu-central-1", Endpoint: "http://f", AccessKeyID: "in-config", SecretAccessKey: "in/config#and;more="}, ""},
 		{"none", "AWS_PROFILE=work AWS_ENDPOINT_URL=http://e AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true",
 			S3{Region: "eu-central-1", AccessKeyID: "in-config", SecretAccessKey: "in/config#and;more="}, ""},
-		{"a program", "AWS_PROFILE=program", S3{Profile: "program"}, ""},
-		{"a profile with half of a pair", "AWS_PROFILE=half", S3{}, ""},
+		{"a program", "AWS_PROFILE=program", S3{Process: "/bin/false x"}, ""},
+		{"a profile with half of a pair", "AWS_PROFILE=half", S3{Machine: true}, ""},
+		{"a role", "AWS_PROFILE=role", S3{}, "aws configure export-credentials --profile role"},
+		{"a machine is asked for no other store than that of AWS", "AWS_PROFILE=half AWS_ENDPOINT_URL=http://e", S3{Endpoint: "http://e"}, ""},
+		{"but where it is said who offers them", "AWS_PROFILE=half AWS_ENDPOINT_URL=http://e AWS_EC2_METADATA_SERVICE_ENDPOINT=http://m/",
+			S3{Endpoint: "http://e", Machine: true, Metadata: "http://m"}, ""},
+		{"in the files too", "AWS_PROFILE=metadata", S3{Machine: true, Metadata: "http://127.0.0.1:1"}, ""},
+		{"a container", "AWS_PROFILE=half AWS_ENDPOINT_URL=http://e AWS_EC2_METADATA_DISABLED=true AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1/c",
+			S3{Endpoint: "http://e", Machine: true}, ""},
+		{"a web identity", "AWS_ENDPOINT_URL=http://e AWS_WEB_IDENTITY_TOKEN_FILE=/token",
+			S3{Endpoint: "http://e", Region: "eu-west-1", Style: "path", Machine: true, Metadata: "http://e"}, ""},
 		{"a profile that is not there", "AWS_PROFILE=missing", S3{}, `no profile "missing"`},
 		{"a machine's own are not wanted", "AWS_PROFILE=half AWS_EC2_METADATA_DISABLED=true", S3{}, ""},
-		{"no files", "AWS_CONFIG_FILE=/missing/a AWS_SHARED_CREDENTIALS_FILE=/missing/b", S3{}, ""},
+		{"no files", "AWS_CONFIG_FILE=/missing/a AWS_SHARED_CREDENTIALS_FILE=/missing/b", S3{Machine: true}, ""},
 		{"a file that is none", "AWS_CONFIG_FILE=" + bad, S3{}, "no file of sections"},
 		{"a bundle that is not there", "AWS_CA_BUNDLE=/missing/ca", S3{}, "AWS_CA_BUNDLE"},
 		{"a bundle without certificates", "AWS_CA_BUNDLE=" + config, S3{}, "no certificate"},
@@ -89,7 +105,6 @@ aws_access_key_id = half of a pair
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.want.Machine = env["AWS_EC2_METADATA_DISABLED"] == ""
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Error(d)
 			}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/zeebo/xxh3"
@@ -21,16 +22,23 @@ type downTree struct {
 	root *dir
 	seen map[uint64]bool // hashes of the paths that the store has; two with one hash only keep a file that could go
 	over bool            // all are handed out
+	// unclear is a key that a listing cannot have told as it is: what it stands for cannot be found here.
+	unclear string
 }
 
-// open opens the folder, made if it is not there.
-func (t *downTree) open() error {
+// check refuses what cannot be done whatever the store has.
+func (t *downTree) check() error {
 	if t.Delete {
 		t.seen = map[uint64]bool{}
 		if len(t.items) > 1 && t.it.dst == t.Dest {
 			return usagef("--delete refused: what %s has not, another source may have brought to %s", t.it.src, t.it.dst)
 		}
 	}
+	return nil
+}
+
+// open opens the folder, made if it is not there, when the store has shown that there is something for it.
+func (t *downTree) open() error {
 	info, err := os.Stat(t.it.dst)
 	if err == nil && !info.IsDir() {
 		return fmt.Errorf("cannot overwrite non-directory %s with prefix %s", t.it.dst, t.it.src)
@@ -43,6 +51,7 @@ func (t *downTree) open() error {
 	}
 	if err == nil {
 		t.root, err = openDir(t.it.dst)
+		t.live.add(t)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot create directory %s: %w", t.it.dst, because(err))
@@ -50,27 +59,44 @@ func (t *downTree) open() error {
 	return nil
 }
 
+// abandon closes what a stopped run has left open.
+func (t *downTree) abandon() {
+	if t.root != nil {
+		_ = t.root.close()
+	}
+}
+
 func (t *downTree) next(ctx context.Context) (job, error) {
 	for !t.over {
+		first := !t.all.any
 		rel, info, err := t.all.next(ctx)
+		if err == nil && first {
+			err = t.open()
+		}
 		switch {
-		case err == io.EOF && !t.all.any:
-			t.all.any, t.over = true, true
+		case err == io.EOF && first:
+			t.over = true
 			return t.alone(ctx, t.it)
 		case err == io.EOF && t.Delete && t.root != nil:
 			if t.engine.busy() {
 				return nil, errBusy
 			}
 			t.over = true
+			if t.unclear != "" {
+				return nil, fmt.Errorf("--delete refused: the store does not tell what %s is called", t.unclear)
+			}
 			return t.deleteExtra, nil
 		case err != nil:
 			t.over = true
 			return nil, err
-		case rel == "" || t.leavesOut(rel):
+		case rel == "":
 			continue
 		}
 		if t.seen != nil {
 			t.note(rel)
+		}
+		if t.leavesOut(rel) {
+			continue
 		}
 		t.Progress.Grow(1, 0)
 		return func(ctx context.Context) error { return t.fetch(ctx, rel, info) }, nil
@@ -87,6 +113,9 @@ func (t *downTree) next(ctx context.Context) (job, error) {
 
 // note keeps that the store has a path, and the folders above it.
 func (t *downTree) note(rel string) {
+	if strings.ContainsRune(rel, utf8.RuneError) {
+		t.unclear = t.it.from.below(rel).String()
+	}
 	for i := range len(rel) {
 		if rel[i] == '/' {
 			t.seen[xxh3.HashString(rel[:i])] = true

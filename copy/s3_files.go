@@ -100,12 +100,7 @@ func (a *awsFiles) keys() (id, secret, token string) {
 	return "", "", ""
 }
 
-// asksOthers says whether the profile gets its credentials from a program or from a sign-on.
-func (a *awsFiles) asksOthers() bool {
-	for _, s := range []*ini.Section{a.credentials, a.section} {
-		if s.HasKey("credential_process") || s.HasKey("sso_role_name") {
-			return true
-		}
-	}
-	return false
+// any returns a setting of the profile that may be in either file.
+func (a *awsFiles) any(name string) string {
+	return either(a.credentials.Key(name).String(), a.section.Key(name).String())
 }

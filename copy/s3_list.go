@@ -48,21 +48,23 @@ func (l *lister) next(ctx context.Context) (rel string, info minio.ObjectInfo, e
 func (l *lister) fill(ctx context.Context) error {
 	return l.insist(ctx, func(ctx context.Context) error {
 		l.page, l.ended = l.page[:0], true
-		last := l.last
+		last, ordered := l.last, true
 		for info := range l.core.ListObjectsIter(ctx, l.at.bucket, minio.ListObjectsOptions{
 			Prefix: l.at.prefix(), Recursive: true, StartAfter: last, MaxKeys: listPage,
 		}) {
 			if info.Err != nil {
 				return info.Err
 			}
-			if info.Key <= last {
-				return errors.New("the store lists objects in no order, so that none could be found again after a failure")
-			}
-			last = info.Key
+			// Where a name cannot be told in XML, some stores tell another, which is out of order.
+			ordered = ordered && info.Key > last
+			last = max(last, info.Key)
 			if l.page = append(l.page, info); len(l.page) == listPage {
 				l.ended = false
 				break
 			}
+		}
+		if !ordered && (!l.ended || l.last != "") {
+			return errors.New("the store lists objects in no order, so that none could be found again after a failure")
 		}
 		l.last = last
 		return ctx.Err()

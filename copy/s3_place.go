@@ -106,6 +106,7 @@ func objectItem(o *Options, src string, into bool) (item, error) {
 		return it, err
 	}
 	to, err := parseS3(o.Dest)
+	into = into || !o.NoTargetDir && it.info != nil && !it.info.IsDir() && to.isFolder() // also with -r a file has a name
 	if into && !it.unnamed {
 		to = to.below(base)
 	}

@@ -103,7 +103,8 @@ func (r *run) aimObject(ctx context.Context, y *relay, it item) (skip bool, err 
 		if from.at == *it.to {
 			return false, usagef("%s and %s are the same object", it.src, it.dst)
 		}
-		if r.Expect == nil && from.info.ETag != "" { // else its bytes have to come by
+		sink.origin = from
+		if r.Expect == nil && !r.Verify && from.info.ETag != "" { // else its bytes have to come by
 			sink.within = from
 		}
 	}
@@ -181,9 +182,34 @@ func (s *store) look(ctx context.Context, at object) (info minio.ObjectInfo, the
 		return info, false, nil
 	}
 	if err != nil {
-		return info, false, fmt.Errorf("cannot look at %s: %w", at, err)
+		return info, false, fmt.Errorf("cannot look at %s: %w", at, s.explained(ctx, at, err))
 	}
 	return info, true, nil
+}
+
+// explained asks once more for what was refused when its header was asked for: that answer has no body, which would have
+// said why.
+func (s *store) explained(ctx context.Context, at object, err error) error {
+	var e *StoreError
+	if !errors.As(err, &e) || e.Status >= 500 {
+		return err
+	}
+	again := s.insist(ctx, func(ctx context.Context) error {
+		opts := minio.GetObjectOptions{}
+		if err := opts.SetRange(0, 0); err != nil {
+			return err
+		}
+		body, _, _, err := s.core.GetObject(ctx, at.bucket, at.key, opts)
+		if err == nil {
+			err = body.Close()
+		}
+		return err
+	})
+	var why *StoreError
+	if errors.As(again, &why) && why.Status == e.Status {
+		return why
+	}
+	return err
 }
 
 // isMissing says whether err is that there is no such object.

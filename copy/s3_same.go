@@ -21,7 +21,8 @@ func (s *store) sameObject(ctx context.Context, from source, what found, info mi
 	switch src := from.(type) {
 	case *s3Source:
 		sums := src.info.ChecksumCRC32C != "" && src.info.ChecksumCRC32C == info.ChecksumCRC32C
-		return (sums || src.info.ETag == info.ETag) && src.info.Size == info.Size, nil
+		return (sums || src.info.ETag == info.ETag) && src.info.Size == info.Size ||
+			isCopyOf(info, src.info) || isCopyOf(src.info, info), nil
 	case *localSource:
 		if what.size == info.Size {
 			return s.sameParts(ctx, src, info)

@@ -38,14 +38,17 @@ type s3Sink struct {
 	at  object
 	// from is the source if it costs nothing to read it again: so parts of an earlier run are compared with it.
 	from source
-	// within is the source if it is in the same store, which then copies it itself.
+	// origin is the source if it is in the same store. What it says of itself is kept.
+	origin *s3Source
+	// within is the same if the store copies it itself.
 	within *s3Source
 
 	what   found
 	part   int64
-	id     string   // of the upload; empty for none
-	old    []string // uploads that were ended
-	single bool     // it takes one request
+	id     string          // of the upload; empty for none
+	old    []string        // uploads that have ended, or are to end with this one
+	known  map[string]bool // uploads that were there before; nil if nobody could look
+	single bool            // it takes one request
 
 	held     []byte // a single object, until its source is known not to have changed
 	withSums bool   // the store keeps a checksum of each part
@@ -84,21 +87,29 @@ func (s *s3Sink) begin(ctx context.Context, what found) (need, error) {
 		s.part = min(max(s.part, withinPart), largestPart)
 	}
 	s.parts, s.sent, s.held, s.id, s.blind, s.few = map[int]minio.ObjectPart{}, nil, nil, "", 0, nil
-	s.read = newTurns()
+	s.read, s.known = newTurns(), nil
 	if s.Expect != nil {
 		s.sum = s.Expect.Hash.New()
 	}
 	s.single = what.size >= 0 && what.size <= s.part
 	n := need{extents: wholeOf(what), chunk: s.part, whole: true}
 	switch {
-	case s.single:
+	case s.single && !s.mayBeBegun():
 		n.chunk = max(what.size, 1)
 		return n, nil
 	case what.size < 0:
 		return n, nil // the first piece tells whether there are more
 	}
-	if err := s.beginUpload(ctx); err != nil {
+	begin := s.beginUpload
+	if s.single {
+		begin = s.goOn
+	}
+	if err := begin(ctx); err != nil {
 		return need{}, s.failed(ctx, err)
+	}
+	if s.single {
+		n.chunk = what.size
+		return n, nil
 	}
 	n.chunk = s.part // that of an earlier run, if it goes on with one
 	if done := s.done(); len(done) > 0 {
@@ -110,13 +121,28 @@ func (s *s3Sink) begin(ctx context.Context, what found) (need, error) {
 	return n, nil
 }
 
+// mayBeBegun says whether an earlier run with smaller parts may have begun an upload of what now is one part.
+func (s *s3Sink) mayBeBegun() bool {
+	if s.within != nil {
+		return s.what.size > withinPart
+	}
+	return s.what.size > leastPart
+}
+
+// goOn goes on with such an upload, if there is one.
+func (s *s3Sink) goOn(ctx context.Context) error {
+	taken, err := s.takeOver(ctx)
+	s.single = !taken
+	return err
+}
+
 func (s *s3Sink) cannot(err error) error { return fmt.Errorf("cannot write %s: %w", s.at, err) }
 
 // options say what the object will be.
 func (s *s3Sink) options() minio.PutObjectOptions {
 	o := minio.PutObjectOptions{UserMetadata: storedMeta(s.what), ContentType: mime.TypeByExtension(path.Ext(s.at.key))}
-	if s.within != nil {
-		o = optionsOf(s.within.info)
+	if s.origin != nil {
+		o = optionsOf(s.origin.info)
 	}
 	if s.NoClobber {
 		o.SetMatchETagExcept("*")
@@ -147,10 +173,12 @@ func (s *s3Sink) write(ctx context.Context, p []byte, off int64) error {
 	if part.number > maxParts {
 		return s.cannot(fmt.Errorf("it needs more than %d parts: --chunk-size makes them larger", maxParts))
 	}
-	if !s.has(part) {
-		if err := s.putPart(ctx, part, p); err != nil {
-			return err
-		}
+	there, err := s.has(part)
+	if err == nil && !there {
+		err = s.putPart(ctx, part, p)
+	}
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -282,7 +310,7 @@ func (s *s3Sink) abort(keep bool) bool {
 
 // verify reads the object back, if that is asked for, and compares it with what was sent. One that is not the same goes.
 func (s *s3Sink) verify(ctx context.Context, size int64) error {
-	if !s.Verify || size == 0 || s.within != nil {
+	if !s.Verify || size == 0 {
 		return nil
 	}
 	back := &s3Source{store: s.store, at: s.at}

@@ -38,7 +38,7 @@ func (s *s3Source) open(ctx context.Context) (found, error) {
 		return err
 	})
 	if err != nil {
-		return found{}, s.cannot(s.orBucket(ctx, err))
+		return found{}, s.cannot(s.explained(ctx, s.at, err))
 	}
 	// A small object that has grown since is read like any other.
 	if small && s.info.Size > fewestAsked {
@@ -56,23 +56,6 @@ func (s *s3Source) open(ctx context.Context) (found, error) {
 		what.mode = m
 	}
 	return what, nil
-}
-
-// orBucket says that it is the bucket that is missing, if it is: an answer without a body cannot.
-func (s *s3Source) orBucket(ctx context.Context, err error) error {
-	var e *StoreError
-	if !errors.As(err, &e) || e.Status != http.StatusNotFound {
-		return err
-	}
-	var there bool
-	again := s.insist(ctx, func(ctx context.Context) (err error) {
-		there, err = s.core.BucketExists(ctx, s.at.bucket)
-		return err
-	})
-	if again == nil && !there {
-		return &StoreError{Code: minio.NoSuchBucket, Status: e.Status}
-	}
-	return err
 }
 
 // identity is what a later run recognises the same content by: the store's name for it.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"pace/limiter/exchange"
 )
@@ -18,6 +20,7 @@ import (
 type store struct {
 	*web
 	core     *minio.Core
+	creds    *credentials.Credentials
 	clients  [2]*exchange.Client // whose answers must come fast, and may be slow
 	endpoint string
 	plain    bool        // no TLS: a signature is what protects the bytes
@@ -33,20 +36,23 @@ func (w *web) openStore() (*store, error) {
 	o := &w.Options.S3
 	u, err := url.Parse(either(o.Endpoint, awsEndpoint))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("the endpoint of the object store is no URL of HTTP")
+		return nil, errors.New("the endpoint of the object store is no URL of HTTP: it begins with https:// or http://")
 	}
 	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 		return nil, errors.New("the endpoint of the object store is to be a URL of a host alone")
 	}
-	s := &store{web: w, plain: u.Scheme == "http", endpoint: u.Scheme + "://" + u.Host}
+	s := &store{web: w, creds: o.credentials(), plain: u.Scheme == "http", endpoint: u.Scheme + "://" + u.Host}
 	fast := w.exchangeOptions()
-	fast.TLS = o.TLS
+	fast.TLS, fast.Proxy = o.TLS, nearby(fast.Proxy)
 	slow := fast
 	slow.MinSpeed = 0
 	s.clients = [2]*exchange.Client{exchange.New(fast), exchange.New(slow)}
 	styles := map[string]minio.BucketLookupType{"path": minio.BucketLookupPath, "virtual": minio.BucketLookupDNS}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		styles = nil // an address has no names below it
+	}
 	s.core, err = minio.NewCore(u.Host, &minio.Options{
-		Creds: o.credentials(), Secure: !s.plain, Transport: s, Region: o.Region, BucketLookup: styles[o.Style],
+		Creds: s.creds, Secure: !s.plain, Transport: s, Region: o.Region, BucketLookup: styles[o.Style],
 		MaxRetries: 1, // insist knows when it is worth another
 	})
 	if err != nil {
@@ -76,12 +82,32 @@ func (s *store) patiently(ctx context.Context, call func(context.Context) error)
 }
 
 func (s *store) insistAs(ctx context.Context, kind try, call func(context.Context) error) error {
+	err := s.insisted(ctx, kind, call)
+	if err == nil || errors.As(err, new(*StoreError)) {
+		s.answered.Store(true)
+		return err
+	}
+	if ctx.Err() == nil && !s.answered.Load() && unanswered(err) {
+		return &NoStoreError{err}
+	}
+	return err
+}
+
+// unanswered says whether err is one of a request to which no store has answered; the client refuses some before they are
+// sent.
+func unanswered(err error) bool {
+	return errors.As(err, new(*exchange.Error)) || errors.Is(err, errSlow) || errors.Is(err, errTorn) || errors.Is(err, errNoStore)
+}
+
+func (s *store) insisted(ctx context.Context, kind try, call func(context.Context) error) error {
 	for n := 1; ; {
+		if err := s.signIn(ctx); err != nil {
+			return err
+		}
 		t := kind
 		err := call(context.WithValue(ctx, tryKey{}, &t))
 		switch {
 		case err == nil:
-			s.answered.Store(true)
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -107,6 +133,9 @@ func isStale(err error) bool {
 // mayPass says whether another try may succeed. What does not listen at first never will.
 func (s *store) mayPass(err error) bool {
 	if e, ok := errors.AsType[minio.ErrorResponse](err); ok {
+		if e.StatusCode == 0 {
+			return false // the client could not make sense of an answer
+		}
 		switch e.Code {
 		case "SlowDown", minio.InternalError, "RequestTimeout", "Throttling", "ServiceUnavailable", "OperationAborted":
 			return true
@@ -116,63 +145,17 @@ func (s *store) mayPass(err error) bool {
 	if errors.Is(err, syscall.ECONNREFUSED) && !s.answered.Load() {
 		return false
 	}
-	return passing(err)
+	return passing(err) || errors.Is(err, errTorn)
 }
 
 // reason takes from err what only says how it got here.
 func (s *store) reason(err error) error {
-	var request *url.Error
-	if errors.As(err, &request) {
-		err = request.Err
-	}
-	var lost *lostError
-	if errors.As(err, &lost) {
-		return lost.err
-	}
+	err = withoutURL(err)
 	if e, ok := errors.AsType[minio.ErrorResponse](err); ok {
-		return &StoreError{Code: e.Code, Status: e.StatusCode, Message: e.Message}
+		if e.StatusCode == 0 {
+			return errNoStore
+		}
+		return &StoreError{Code: e.Code, Status: e.StatusCode, Message: e.Message, anonymous: s.Options.S3.anonymous()}
 	}
 	return err
-}
-
-// StoreError says that an object store does not do what it was asked for.
-type StoreError struct {
-	Code    string // as S3 has them: NoSuchBucket
-	Status  int    // RFC 9110 section 15
-	Message string // the store's
-}
-
-func (e *StoreError) Error() string {
-	switch e.Code {
-	case minio.NoSuchBucket:
-		return "there is no such bucket"
-	case minio.NoSuchKey:
-		return "there is no such object"
-	case minio.AccessDenied:
-		return "the store denies access (AccessDenied): see the credentials and the bucket's policy"
-	}
-	if e.stops() {
-		return fmt.Sprintf("the store does not accept the credentials (%s)", e.Code)
-	}
-	return fmt.Sprintf("the store answers %d %s: %s", e.Status, e.Code, strings.TrimSpace(e.Message))
-}
-
-// stops says whether no other request can fare better.
-func (e *StoreError) stops() bool {
-	switch e.Code {
-	case minio.NoSuchBucket, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
-		"TokenRefreshRequired", "AuthorizationHeaderMalformed", "RequestTimeTooSkewed", "InvalidClientTokenId",
-		"XAdminUserNotFound": // as MinIO and Versity have it
-		return true
-	}
-	return false
-}
-
-// refused says whether the run cannot go on because of err.
-func (r *run) refused(err error) bool {
-	var e *StoreError
-	if !errors.As(err, &e) {
-		return false
-	}
-	return e.stops() || e.Code == minio.AccessDenied && len(r.items) == 1 && !r.items[0].prefix
 }

@@ -185,7 +185,7 @@ func TestObjectRefused(t *testing.T) {
 		change         func(*Options)
 		want           string
 	}{
-		{"secret down", "s3://bucket/there", "", func(o *Options) { o.S3.SecretAccessKey = "wrong" }, "denies access"},
+		{"secret down", "s3://bucket/there", "", func(o *Options) { o.S3.SecretAccessKey = "wrong" }, "does not accept the credentials"},
 		{"secret up", "", "s3://bucket/k", func(o *Options) { o.S3.SecretAccessKey = "wrong" }, "does not accept the credentials"},
 		{"key up", "", "s3://bucket/k", func(o *Options) { o.S3.AccessKeyID = "nobody" }, "does not accept the credentials"},
 		{"bucket down", "s3://missing/there", "", nil, "no such bucket"},

@@ -14,12 +14,16 @@ import (
 
 // try is one request to an object store: what is known of it before, and what came of it.
 type try struct {
-	patient bool // no limit on how long the answer takes
+	patient bool // the answer may take long
 	busy    bool // the server asked to be left alone for a while
 	again   bool // it is not without hope then
 }
 
 type tryKey struct{}
+
+// patientTimes is how many times as long as others those may take that a store has work with: to make an object of 10,000
+// parts takes some minutes, as to copy 5 GiB does.
+const patientTimes = 10
 
 // lostError is a request without an answer. Its text does not have the letters EOF, for which minio-go takes an error's
 // cause away.
@@ -39,8 +43,8 @@ func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, _ := req.Context().Value(tryKey{}).(*try)
-	if t == nil {
+	t, ours := req.Context().Value(tryKey{}).(*try)
+	if !ours {
 		t = &try{}
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())
@@ -50,14 +54,18 @@ func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
 		lane.leave(good)
 	}}
 	a.cancel = func() { cancel(nil) }
-	if s.timeout > 0 && !t.patient {
-		a.timer = time.AfterFunc(s.timeout, func() { cancel(errSlow) })
+	if s.timeout > 0 {
+		timeout := s.timeout
+		if t.patient {
+			timeout *= patientTimes
+		}
+		a.timer = time.AfterFunc(timeout, func() { cancel(errSlow) })
 		a.cancel = func() {
 			a.timer.Stop()
 			cancel(nil)
 		}
 	}
-	resp, err := s.clientFor(req, t).RoundTrip(s.dressed(req.WithContext(ctx), a.timer))
+	resp, err := s.clientFor(req, t).RoundTrip(s.dressed(req.WithContext(ctx), t, a.timer))
 	if err != nil {
 		a.finish(false)
 		return nil, &lostError{a.because(err)}
@@ -68,6 +76,12 @@ func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	a.good, a.ReadCloser = resp.StatusCode < 500 && !t.busy, resp.Body
 	resp.Body = a
+	if ours { // and not one for credentials
+		if err := believe(req, resp); err != nil {
+			_ = a.Close()
+			return nil, &lostError{err}
+		}
+	}
 	return resp, nil
 }
 
@@ -80,12 +94,12 @@ func (s *store) clientFor(req *http.Request, t *try) *exchange.Client {
 }
 
 // dressed returns the request as it is sent. A body's time runs only while nothing of it moves.
-func (s *store) dressed(req *http.Request, timer *time.Timer) *http.Request {
+func (s *store) dressed(req *http.Request, t *try, timer *time.Timer) *http.Request {
 	if agent := s.Network.Header.Get("User-Agent"); agent != "" {
 		req.Header = req.Header.Clone()
 		req.Header.Set("User-Agent", agent) // it is not signed
 	}
-	if req.Body != nil && timer != nil {
+	if req.Body != nil && timer != nil && !t.patient {
 		req.Body = &movingBody{req.Body, timer, s.timeout}
 	}
 	return req

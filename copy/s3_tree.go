@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/minio/minio-go/v7"
@@ -56,7 +57,7 @@ func (r *run) openFeed(ctx context.Context, it item) (feed, error) {
 		return t.next, t.check()
 	case it.from != nil:
 		t := &downTree{chooser: choose, it: it, all: &lister{store: r.store, at: *it.from}}
-		return t.next, t.open()
+		return t.next, t.check()
 	}
 	t := &upTree{chooser: choose, it: it}
 	return t.next, t.open()
@@ -70,7 +71,9 @@ func (r *run) alone(ctx context.Context, it item) (job, error) {
 			return nil, err
 		}
 		if there {
-			it.prefix = false
+			if err := r.landAlone(&it); err != nil {
+				return nil, err
+			}
 			r.unopened.Add(1)
 			r.Progress.Grow(1, 0)
 			return func(ctx context.Context) error { return r.copyObject(ctx, it) }, nil
@@ -82,11 +85,27 @@ func (r *run) alone(ctx context.Context, it item) (job, error) {
 	return nil, fmt.Errorf("there is nothing below %s", it.src)
 }
 
+// landAlone makes the item of a tree that of one object: it has a name, and goes into a folder by that.
+func (r *run) landAlone(it *item) error {
+	it.prefix = false
+	switch info, err := os.Stat(it.dst); {
+	case r.NoTargetDir:
+	case it.to != nil && it.to.isFolder():
+		to := it.to.below(it.from.base())
+		it.to, it.dst = &to, to.String()
+	case it.to == nil && it.dst == r.Dest && err == nil && info.IsDir():
+		it.dst = within(it.dst, it.from.base())
+		return checkBase(it.src, it.from.base())
+	}
+	return nil
+}
+
 // withinTree copies what is below a prefix to another one, without its bytes coming by.
 type withinTree struct {
 	chooser
 	it      item
 	all     *lister
+	over    bool // there was one object, and that is no tree
 	deleter *objectDeleter
 }
 
@@ -103,16 +122,17 @@ func (t *withinTree) next(ctx context.Context) (job, error) {
 	for t.deleter == nil {
 		rel, _, err := t.all.next(ctx)
 		switch {
+		case t.over:
+			return nil, io.EOF
 		case err == io.EOF && !t.all.any:
-			j, err := t.alone(ctx, t.it)
-			t.all.any = true
-			return j, err
+			t.over = true
+			return t.alone(ctx, t.it)
 		case err == io.EOF && t.Delete:
 			t.deleter = &objectDeleter{chooser: t.chooser, all: &lister{store: t.store, at: *t.it.to}, has: t.has}
 			continue
 		case err != nil:
 			return nil, err
-		case t.leavesOut(rel):
+		case t.leavesOut(rel), rel == "" && t.it.to.key == "": // the prefix may be an object; a bucket is none
 			continue
 		}
 		from, to := t.it.from.below(rel), t.it.to.below(rel)

@@ -43,6 +43,7 @@ func (t *upTree) open() error {
 		return fmt.Errorf("cannot read %s: %w", t.it.src, because(err))
 	}
 	t.stack = append(t.stack, l)
+	t.live.add(t)
 	if t.Delete && len(l.entries) == 0 {
 		t.close()
 		return usagef("--delete refused: %s is empty, and nothing of %s would be left", t.it.src, t.it.dst)
@@ -53,6 +54,9 @@ func (t *upTree) open() error {
 	}
 	return nil
 }
+
+// abandon closes what a stopped run has left open.
+func (t *upTree) abandon() { t.close() }
 
 func (t *upTree) close() {
 	for _, l := range t.stack {
@@ -139,8 +143,11 @@ func (t *upTree) entry(ctx context.Context, l *upLevel, e fs.DirEntry) (job, err
 		return nil, t.failed(ctx, shown, fmt.Errorf("cannot send %s: %w", shown, because(err)), true)
 	}
 	it := item{src: shown, dst: to.String(), to: &to}
+	src := &localSource{run: t.run, shown: shown, file: f}
+	t.live.add(src)
 	return func(ctx context.Context) error {
-		return t.copyFound(ctx, it, &localSource{run: t.run, shown: shown, file: f})
+		t.live.remove(src)
+		return t.copyFound(ctx, it, src)
 	}, nil
 }
 

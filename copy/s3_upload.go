@@ -3,13 +3,7 @@ package copy
 import (
 	"cmp"
 	"context"
-	"crypto/md5"
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
-	"hash/crc32"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,63 +12,6 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// checksumHeader has the CRC32C of a body, four bytes in base64.
-const checksumHeader = "X-Amz-Checksum-Crc32c"
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// partSums are what bytes are recognised by in a store. Not every store has a CRC32C of them; MD5 takes long, and is made
-// only for those.
-type partSums struct {
-	n      int64
-	crc32c uint32
-	md5    func() string // in hexadecimal digits
-}
-
-func sumsOf(p []byte) partSums {
-	return partSums{int64(len(p)), crc32.Checksum(p, castagnoli), func() string {
-		sum := md5.Sum(p)
-		return hex.EncodeToString(sum[:])
-	}}
-}
-
-// sumsFrom reads to the end, by way of buf.
-func sumsFrom(in io.Reader, buf []byte, withMD5 bool) (partSums, error) {
-	s, slow := partSums{}, md5.New()
-	s.md5 = func() string { return hex.EncodeToString(slow.Sum(nil)) }
-	for {
-		n, err := in.Read(buf)
-		s.n += int64(n)
-		s.crc32c = crc32.Update(s.crc32c, castagnoli, buf[:n])
-		if withMD5 {
-			_, _ = slow.Write(buf[:n]) // never fails
-		}
-		if err == io.EOF {
-			return s, nil
-		}
-		if err != nil {
-			return s, err
-		}
-	}
-}
-
-func (s partSums) crc() string {
-	return base64.StdEncoding.EncodeToString(s.crcBytes())
-}
-
-func (s partSums) crcBytes() []byte { return binary.BigEndian.AppendUint32(nil, s.crc32c) }
-
-// are says whether a part that a store has is of the same bytes.
-func (s partSums) are(part minio.ObjectPart) bool {
-	switch {
-	case part.Size != s.n:
-		return false
-	case part.ChecksumCRC32C != "":
-		return part.ChecksumCRC32C == s.crc()
-	}
-	return strings.Trim(part.ETag, `"`) == s.md5()
-}
-
 // sentPart is a part that the store is known to have.
 type sentPart struct {
 	number int
@@ -82,12 +19,15 @@ type sentPart struct {
 	partSums
 }
 
-// has says whether an earlier run has sent a part.
-func (s *s3Sink) has(part sentPart) bool {
+// has says whether an earlier run has sent a part. It returns an error if that was one of other bytes.
+func (s *s3Sink) has(part sentPart) (bool, error) {
 	s.mu.Lock()
 	there, ok := s.parts[part.number]
 	s.mu.Unlock()
-	return ok && part.are(there)
+	if ok && !part.are(there) {
+		return false, &startOverError{errOtherParts.Error(), s.cannot(errOtherParts)}
+	}
+	return ok, nil
 }
 
 // done are the parts of an earlier run that need not be read again.
@@ -116,7 +56,14 @@ func (s *s3Sink) beginUpload(ctx context.Context) error {
 	if taken, err := s.takeOver(ctx); taken || err != nil {
 		return err
 	}
+	tries := 0
+	defer func() {
+		if tries > 1 && s.id != "" {
+			s.findLost(ctx)
+		}
+	}()
 	return s.summed(ctx, func(ctx context.Context, with bool) (err error) {
+		tries++
 		opts := s.options()
 		if s.withSums = with && s.within == nil; s.withSums { // what the store copies itself it knows the sums of
 			opts.UserMetadata["X-Amz-Checksum-Algorithm"] = "CRC32C"
@@ -124,6 +71,23 @@ func (s *s3Sink) beginUpload(ctx context.Context) error {
 		s.id, err = s.core.NewMultipartUpload(ctx, s.at.bucket, s.at.key, opts)
 		return err
 	})
+}
+
+// findLost finds the uploads that requests have begun whose answers were lost: those that were not there before. They end
+// with this one.
+func (s *s3Sink) findLost(ctx context.Context) {
+	if s.known == nil {
+		return // it cannot be told which those are
+	}
+	all, err := s.unfinished(ctx)
+	if err != nil {
+		return // as if nobody had looked
+	}
+	for _, u := range all {
+		if u.UploadID != s.id && !s.known[u.UploadID] {
+			s.old = append(s.old, u.UploadID)
+		}
+	}
 }
 
 // takeOver looks for an upload of this object that an earlier run has begun.
@@ -137,10 +101,16 @@ func (s *s3Sink) takeOver(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	s.known = map[string]bool{}
 	for _, u := range all {
+		s.known[u.UploadID] = true
 		if s.NoResume {
 			s.endOld(u.UploadID)
 			s.Log.Info("starting over", "item", s.at.String(), "reason", "--no-resume")
+			continue
+		}
+		if s.within != nil { // nothing tells of which source its parts are, and they cost no transfer
+			s.old = append(s.old, u.UploadID)
 			continue
 		}
 		taken, err := s.take(ctx, u)
@@ -194,6 +164,10 @@ func (s *s3Sink) take(ctx context.Context, u minio.ObjectMultipartInfo) (bool, e
 		}
 		return false, err
 	}
+	if len(parts) == 0 { // it may be of another source, and there is nothing to gain
+		s.old = append(s.old, u.UploadID)
+		return false, nil
+	}
 	size, ok := s.layout(parts)
 	if !ok {
 		return false, nil // somebody else's
@@ -211,8 +185,17 @@ func (s *s3Sink) take(ctx context.Context, u minio.ObjectMultipartInfo) (bool, e
 	for _, part := range parts {
 		s.parts[part.PartNumber] = part
 	}
-	return true, s.compare(ctx, parts)
+	same, err := s.compare(ctx, parts)
+	if !same && err == nil {
+		s.Log.Warn("starting over", "item", s.at.String(), "reason", errOtherParts)
+		s.endOld(u.UploadID)
+		s.id, s.parts, s.sent = "", map[int]minio.ObjectPart{}, nil
+	}
+	return same, err
 }
+
+// errOtherParts is why an upload is not gone on with. What it says of its object then is not of this source either.
+var errOtherParts = errors.New("the unfinished upload is of other bytes")
 
 // lastChange is when the source last was another one, as far as its own machine knows.
 func (s *s3Sink) lastChange() time.Time {
@@ -242,10 +225,9 @@ func (s *s3Sink) listed(ctx context.Context, id string) (parts []minio.ObjectPar
 	}
 }
 
-// layout returns the size of an upload's parts, and false if they cannot be those of this source. Without parts it is the
-// size that they would have.
+// layout returns the size of an upload's parts, and false if they cannot be those of this source.
 func (s *s3Sink) layout(parts []minio.ObjectPart) (int64, bool) {
-	if len(parts) == 0 || !s.what.ranges {
+	if !s.what.ranges {
 		return s.part, true
 	}
 	size := s.what.size
@@ -266,10 +248,11 @@ func (s *s3Sink) layout(parts []minio.ObjectPart) (int64, bool) {
 }
 
 // compare reads again what the parts of an earlier run should be, if that costs nothing: those that are the same are done.
-// Otherwise, and where a digest needs all bytes, they are compared when their bytes come by.
-func (s *s3Sink) compare(ctx context.Context, parts []minio.ObjectPart) error {
+// Otherwise, and where a digest needs all bytes, they are compared when their bytes come by. It returns false if one is
+// not the same.
+func (s *s3Sink) compare(ctx context.Context, parts []minio.ObjectPart) (bool, error) {
 	if s.from == nil || s.sum != nil || !s.what.ranges {
-		return nil
+		return true, nil
 	}
 	buf := s.driver.buffer()
 	defer s.driver.release(buf)
@@ -279,15 +262,15 @@ func (s *s3Sink) compare(ctx context.Context, parts []minio.ObjectPart) error {
 		sums, err := sumsFrom(in, buf, there.ChecksumCRC32C == "")
 		_ = in.Close()
 		if err != nil {
-			return err
+			return false, err
 		}
-		if part := (sentPart{there.PartNumber, c.off, sums}); part.are(there) {
-			s.sent = append(s.sent, part)
-		} else {
-			delete(s.parts, there.PartNumber)
+		part := sentPart{there.PartNumber, c.off, sums}
+		if !part.are(there) {
+			return false, nil
 		}
+		s.sent = append(s.sent, part)
 	}
-	return nil
+	return true, nil
 }
 
 // complete makes the object of its parts.

@@ -121,9 +121,11 @@ authorities (PEM) to trust instead of the system's. A site with all that is in
 it is fetched by pace crawl --mirror.
 
 s3://BUCKET/KEY is an object of S3, or of a store that speaks as S3 does. It may
-be SRC, DST or both: then the store copies by itself. Endpoint, region and
-credentials are those of the AWS tools: AWS_ENDPOINT_URL_S3, AWS_REGION,
-AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_CA_BUNDLE and more, and the files in ~/.aws.
+be SRC, DST or both: then the store copies by itself, but for --verify and
+--expect-hash. Endpoint, region and credentials are those of the AWS tools:
+AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_CA_BUNDLE
+and more, the files in ~/.aws (credential_process, addressing_style), and what
+a container or a machine of a cloud is given.
 A large file goes up in parts of 5 to 8 MiB (--chunk-size), in parallel; a run
 that was stopped goes on with the parts that the store has, if they are still
 those of the file; --no-resume removes them. Time and mode are kept as rclone

@@ -7,6 +7,7 @@ package gwtest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"go/build"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
@@ -36,6 +38,7 @@ type Server struct {
 	Root string
 
 	program string
+	args    []string
 	addr    string
 	sidecar bool // the folder's file system has no attributes
 	dir     string
@@ -47,11 +50,17 @@ type Server struct {
 // Start starts a store with the buckets, and stops it when the test ends.
 func Start(tb testing.TB, buckets ...string) *Server {
 	tb.Helper()
+	return StartWith(tb, nil, buckets...)
+}
+
+// StartWith is Start with more arguments for the program. With --cert among them it speaks TLS.
+func StartWith(tb testing.TB, args []string, buckets ...string) *Server {
+	tb.Helper()
 	program, err := find()
 	if err != nil {
 		missing(tb)
 	}
-	s := &Server{program: program, dir: tb.TempDir()}
+	s := &Server{program: program, args: args, dir: tb.TempDir()}
 	s.Root = filepath.Join(s.dir, "root")
 	for _, b := range buckets {
 		if err := os.MkdirAll(filepath.Join(s.Root, b), 0o755); err != nil {
@@ -66,12 +75,19 @@ func Start(tb testing.TB, buckets ...string) *Server {
 			err = s.start(tb.Context())
 		}
 		if err == nil {
-			s.URL = "http://" + s.addr
+			s.URL = s.scheme() + s.addr
 			return s
 		}
 	}
 	tb.Fatal(err)
 	return nil
+}
+
+func (s *Server) scheme() string {
+	if slices.Contains(s.args, "--cert") {
+		return "https://"
+	}
+	return "http://"
 }
 
 func find() (string, error) {
@@ -104,8 +120,9 @@ func freeAddr() (string, error) {
 func (s *Server) start(ctx context.Context) error {
 	s.output, s.gone = &bytes.Buffer{}, make(chan struct{})
 	args := []string{
-		"--port", s.addr, "--access", Access, "--secret", Secret, "--region", Region, "--keep-alive", "--quiet", "posix",
+		"--port", s.addr, "--access", Access, "--secret", Secret, "--region", Region, "--keep-alive", "--quiet",
 	}
+	args = append(append(args, s.args...), "posix")
 	if s.sidecar {
 		meta := filepath.Join(s.dir, "meta")
 		if err := os.MkdirAll(meta, 0o755); err != nil {
@@ -135,13 +152,17 @@ func (s *Server) start(ctx context.Context) error {
 func (s *Server) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // whether it answers is all that is asked
+	}}
+	defer client.CloseIdleConnections()
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.addr+"/", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.scheme()+s.addr+"/", nil)
 		if err != nil {
 			return err
 		}
 		req.Close = true
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := client.Do(req)
 		if err == nil {
 			return resp.Body.Close()
 		}
