@@ -29,7 +29,7 @@ func (s *Site) page(w http.ResponseWriter, r *http.Request) {
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func (s *Site) writePage(w http.ResponseWriter, r *http.Request, n int) {
-	if s.fail(w, r, uint64(n)) {
+	if !s.ready(w, r, uint64(n)) {
 		return
 	}
 	b := buffers.Get().(*[]byte)
@@ -37,6 +37,12 @@ func (s *Site) writePage(w http.ResponseWriter, r *http.Request, n int) {
 	*b = s.appendPage((*b)[:0], n)
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	if s.compressed(w, r) {
+		smaller := buffers.Get().(*[]byte)
+		defer buffers.Put(smaller)
+		*smaller = appendGzip((*smaller)[:0], *b)
+		b = smaller
+	}
 	h.Set("Content-Length", strconv.Itoa(len(*b)))
 	_, _ = w.Write(*b) // an error means that the client has left
 }
@@ -74,11 +80,10 @@ func (s *Site) appendTitle(b []byte, n int) []byte {
 // appendLinks appends the links of page n. Page n has the next pages in breadth-first order as children, always, which
 // is how each page is reached; the others lead anywhere, and only as long as b stays within end bytes.
 func (s *Site) appendLinks(b []byte, n, end int) []byte {
-	fanOut := min((s.o.Links+1)/2, s.o.Pages)
 	children := 0
-	if n <= (s.o.Pages-1)/fanOut { // else the product could overflow
-		first := n*fanOut + 1
-		children = max(0, min(fanOut, s.o.Pages-first))
+	if n <= (s.o.Pages-1)/s.fanOut { // else the product could overflow
+		first := n*s.fanOut + 1
+		children = max(0, min(s.fanOut, s.o.Pages-first))
 		for i := range children {
 			b = appendLink(b, first+i)
 		}
