@@ -52,6 +52,9 @@ func (e *exchange) pace(ctx context.Context, perSecond float64) {
 func (e *exchange) WriteHeader(code int) {
 	if e.status == 0 {
 		e.status = code
+		if e.connection.crowded() {
+			e.Header().Set("Connection", "close")
+		}
 		e.left = -1
 		if n, err := strconv.ParseInt(e.Header().Get("Content-Length"), 10, 64); err == nil {
 			e.left = n

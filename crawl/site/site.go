@@ -100,9 +100,6 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request) {
 	if s.o.OnRequest != nil {
 		s.o.OnRequest(r)
 	}
-	if e.connection.crowded() {
-		w.Header().Set("Connection", "close")
-	}
 	if s.o.RatePerConn > 0 {
 		e.pace(r.Context(), s.o.RatePerConn)
 	}
