@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"unicode"
@@ -16,6 +17,10 @@ import (
 
 	"pace/crawl/site"
 )
+
+// serveMemory is from how many bytes on the garbage collector comes more often than by itself. With some memory for each
+// of ten thousand clients, as much would be garbage.
+const serveMemory = 400 << 20
 
 // serveFlags is what the command line of serve says.
 type serveFlags struct {
@@ -121,6 +126,9 @@ func (f *serveFlags) flags() []cli.Flag {
 func (f *serveFlags) run(ctx context.Context) error {
 	if err := f.check(); err != nil {
 		return err
+	}
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 { // nobody has set GOMEMLIMIT
+		debug.SetMemoryLimit(serveMemory)
 	}
 	o := f.options
 	o.TailShare, o.TailFactor = f.tail.share, f.tail.factor

@@ -1,7 +1,6 @@
 package site
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"strconv"
@@ -65,13 +64,6 @@ var zippers = sync.Pool{New: func() any {
 	}
 	return z
 }}
-
-// appendGzip appends the compressed content to b.
-func appendGzip(b, content []byte) []byte {
-	out := bytes.NewBuffer(b)
-	zipTo(out, func(w io.Writer) { _, _ = w.Write(content) }) // a Buffer takes all
-	return out.Bytes()
-}
 
 // zipTo compresses to w what write writes. An error is to be had from w again.
 func zipTo(w io.Writer, write func(io.Writer)) {

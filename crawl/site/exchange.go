@@ -2,7 +2,9 @@ package site
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"pace/limiter"
@@ -12,6 +14,7 @@ import (
 // that is to happen.
 type exchange struct {
 	http.ResponseWriter
+	site       *Site
 	end        ending
 	connection *connection
 	head       bool // no body is sent
@@ -95,6 +98,27 @@ func (e *exchange) Write(p []byte) (int, error) {
 		_ = http.NewResponseController(e.ResponseWriter).Flush()
 	}
 	return sent, nil
+}
+
+// ReadFrom sends a part of the body that r has, as [io.Copy] would with pieces of another size.
+func (e *exchange) ReadFrom(r io.Reader) (n int64, err error) {
+	b := buffers.Get().(*[]byte)
+	defer buffers.Put(b)
+	piece := e.site.pieceSize()
+	*b = slices.Grow((*b)[:0], piece)[:piece]
+	for {
+		got, readErr := r.Read(*b)
+		sent, err := e.Write((*b)[:got])
+		n += int64(sent)
+		switch {
+		case err != nil:
+			return n, err
+		case readErr == io.EOF:
+			return n, nil
+		case readErr != nil:
+			return n, readErr
+		}
+	}
 }
 
 // pass sends p. Before the last byte it ends the request's count: a client that has the whole response may start its

@@ -90,7 +90,7 @@ func (s *Site) server(t *turns) *http.Server {
 func (s *Site) serve(w http.ResponseWriter, r *http.Request) {
 	s.running.enter()
 	defer s.running.leave()
-	e := exchange{ResponseWriter: w, end: s.counts.begin(r.Host), head: r.Method == http.MethodHead}
+	e := exchange{ResponseWriter: w, site: s, end: s.counts.begin(r.Host), head: r.Method == http.MethodHead}
 	e.connection, _ = r.Context().Value(connectionKey{}).(*connection)
 	defer e.end.done()
 	if s.o.OnAnswer != nil {
