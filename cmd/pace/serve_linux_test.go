@@ -27,7 +27,7 @@ func TestServeManyConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = conn.Close() }()
+		t.Cleanup(func() { _ = conn.Close() })
 		conns[i] = conn
 		path := []string{"/p/1", "/blob/1GiB"}[i%2]
 		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: a browser\r\nAccept-Encoding: gzip\r\n\r\n", path, s.address)

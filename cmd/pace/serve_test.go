@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -55,7 +57,7 @@ func TestInterruptServe(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = resp.Body.Close() }()
+			t.Cleanup(func() { _ = resp.Body.Close() })
 		}
 		if code, stderr := s.end(); code != exitOK || stderr != "" {
 			t.Errorf("exit %d: %s", code, stderr)

@@ -19,7 +19,7 @@ func TestKilledClientsLeaveNothing(t *testing.T) {
 		"waiting":   {Options{Latency: time.Hour}, []string{"/p/1", "/blob/7", "/wait/1h"}},
 		"queueing":  {Options{ServiceTime: time.Hour, Concurrency: 2}, []string{"/p/1", "/blob/7"}},
 		"reading":   {Options{}, []string{"/blob/1GiB"}},
-		"trickling": {Options{RatePerConn: 100, Gzip: true}, []string{"/p/1", "/blob/1GiB", "/sitemap.xml", "/sitemap.xml.gz"}},
+		"trickling": {Options{RatePerConn: 10, Gzip: true}, []string{"/p/1", "/blob/1GiB", "/sitemap.xml", "/sitemap.xml.gz"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := New(c.o)
