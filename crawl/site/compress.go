@@ -1,6 +1,8 @@
 package site
 
 import (
+	"bufio"
+	"bytes"
 	"io"
 	"net/http"
 	"strconv"
@@ -54,6 +56,23 @@ func weight(parameter string) float64 {
 		return 0
 	}
 	return q
+}
+
+// maxZipped is the longest page that is compressed as a whole before it is sent, so that its length is known.
+const maxZipped = 1 << 20
+
+// sendZipped sends the whole page, compressed.
+func (p page) sendZipped(w http.ResponseWriter) {
+	if p.size() > maxZipped {
+		out := bufio.NewWriterSize(w, leastPiece)
+		zipTo(out, p.send)
+		_ = out.Flush() // an error means that the client has left
+		return
+	}
+	zipped := bytes.NewBuffer(make([]byte, 0, p.size()/3))
+	zipTo(zipped, p.send)
+	w.Header().Set("Content-Length", strconv.Itoa(zipped.Len()))
+	_, _ = w.Write(zipped.Bytes()) // as above
 }
 
 // zippers holds *gzip.Writer. Each has hundreds of kilobytes, but only as long as it compresses.

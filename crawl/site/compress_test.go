@@ -2,6 +2,7 @@ package site
 
 import (
 	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -71,5 +72,28 @@ func TestCompressedPages(t *testing.T) {
 		if w.Header().Get("Content-Length") != strconv.Itoa(len(packed)) {
 			t.Errorf("HEAD %s: %v", path, w.Header())
 		}
+	}
+}
+
+// A long page is compressed as it is sent, and cut where it is to be cut.
+func TestCompressedLongPage(t *testing.T) {
+	o := Options{PageSize: 3 << 20, Gzip: true}
+	want := body(t, get(New(o), "/p/1"))
+	if len(want) != 3<<20 {
+		t.Fatalf("%d bytes", len(want))
+	}
+	if got := unzip(t, get(New(o), "/p/1", "Accept-Encoding", "gzip").Body); got != want {
+		t.Errorf("%d bytes of %d, or others", len(got), len(want))
+	}
+	o.ErrorRate, o.Faults = 1, parseFaults(t, "cut")
+	server := newServer(t, New(o))
+	client := &http.Client{Transport: &http.Transport{}}
+	resp, err := client.Get(server + "/p/1") // which accepts gzip
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if n, err := io.Copy(io.Discard, resp.Body); !errors.Is(err, io.ErrUnexpectedEOF) || !resp.Uncompressed {
+		t.Errorf("%d bytes, compressed: %t, %v", n, resp.Uncompressed, err)
 	}
 }

@@ -1,7 +1,6 @@
 package site
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"slices"
@@ -35,10 +34,7 @@ func (s *Site) writePage(w http.ResponseWriter, r *http.Request, n int) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	p := s.newPage(n)
 	if s.compressed(w, r) {
-		zipped := bytes.NewBuffer(make([]byte, 0, p.size()/3))
-		zipTo(zipped, p.send)
-		h.Set("Content-Length", strconv.Itoa(zipped.Len()))
-		_, _ = w.Write(zipped.Bytes()) // an error means that the client has left
+		p.sendZipped(w)
 		return
 	}
 	h.Set("Content-Length", strconv.Itoa(p.size()))
