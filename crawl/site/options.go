@@ -13,8 +13,8 @@ type Options struct {
 	// Links is how many links a page has, as far as its size has room; 0 means [DefaultLinks]. Half of them, rounded up,
 	// lead to pages that no other page needs to link to, so a page is log(Pages)/log(Links/2) links away from /.
 	Links int
-	// Depth is how many links a page may be away from /; 0 is as many as come of Links. Where Links are too few for it,
-	// pages have more.
+	// Depth is how many links a page may be away from /, in whatever order the links are followed; 0 is as many as come of
+	// Links. Where Links are too few for it, pages have more, and no link leads just anywhere.
 	Depth int
 	// PageSize is the length of each page in bytes, unless its links need more; 0 means [DefaultPageSize].
 	PageSize int

@@ -1,6 +1,9 @@
 package site
 
 import (
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -51,6 +54,38 @@ func TestDepth(t *testing.T) {
 	}
 	if o := (Options{Pages: 1<<31 - 1, Links: 2, Depth: 5}); o.Check() != nil {
 		t.Error(o.Check())
+	}
+}
+
+// A crawler that has many pages in flight finds them in any order, and each is as deep as it was when it was first found.
+func TestDepthInAnyOrder(t *testing.T) {
+	for _, o := range []Options{
+		{Pages: 1, Depth: 5}, {Pages: 2, Depth: 5}, {Pages: 300, Links: 1, Depth: 5}, {Pages: 3000, Links: 20, Depth: 5},
+		{Pages: 3000, Links: 7, Depth: 6, Seed: 3}, {Pages: 500, Links: 30, Depth: 2},
+	} {
+		s := New(o)
+		for seed := range uint64(4) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			depth, open := map[string]int{"/": 0}, []string{"/"}
+			for len(open) > 0 {
+				next := len(open) - 1 // the newest: depth first
+				if seed > 0 {
+					next = random.IntN(len(open))
+				}
+				path := open[next]
+				open = slices.Delete(open, next, next+1)
+				for _, m := range href.FindAllStringSubmatch(body(t, get(s, path)), -1) {
+					if _, found := depth[m[1]]; !found {
+						depth[m[1]] = depth[path] + 1
+						open = append(open, m[1])
+					}
+				}
+			}
+			deepest := slices.Max(slices.Collect(maps.Values(depth)))
+			if len(depth) != o.Pages || deepest > o.Depth {
+				t.Errorf("%+v: %d pages, the deepest at %d", o, len(depth), deepest)
+			}
+		}
 	}
 }
 

@@ -108,7 +108,7 @@ func (s *Site) appendTitle(b []byte, n int) []byte {
 }
 
 // appendLinks appends the links of page n. Page n has the next pages in breadth-first order as children, always, which
-// is how each page is reached; the others lead anywhere, and only as long as b stays within end bytes.
+// is how each page is reached; the others lead elsewhere, and only as long as b stays within end bytes.
 func (s *Site) appendLinks(b []byte, n, end int) []byte {
 	children := 0
 	if n <= (s.o.Pages-1)/s.fanOut { // else the product could overflow
@@ -119,14 +119,31 @@ func (s *Site) appendLinks(b []byte, n, end int) []byte {
 		}
 	}
 	for i := children; i < s.o.Links; i++ {
-		to := mix(s.o.Seed, forLinks, uint64(n), uint64(i)) % uint64(s.o.Pages)
-		longer := appendLink(b, int(to))
+		longer := appendLink(b, s.other(n, i))
 		if len(longer) > end {
 			break
 		}
 		b = longer
 	}
 	return b
+}
+
+// other returns where the i-th link of page n leads, which is not needed to reach a page. Without Depth that is anywhere.
+//
+// With Depth it is to the children of one of the pages above n. Whoever has found n has found those, in whatever order it
+// follows links. A link to anywhere would be a longer way, by which a crawler that has many pages in flight may find a page
+// first, and then it would take it for deeper than it is.
+func (s *Site) other(n, i int) int {
+	z := mix(s.o.Seed, forLinks, uint64(n), uint64(i))
+	if s.o.Depth <= 0 {
+		return int(z % uint64(s.o.Pages))
+	}
+	const most = 8
+	for range 1 + z%most {
+		n = max(0, n-1) / s.fanOut
+	}
+	child := n*s.fanOut + 1 + int(z/most%uint64(s.fanOut))
+	return min(child, s.o.Pages-1) // the last page is a child too then
 }
 
 func appendLink(b []byte, n int) []byte {
