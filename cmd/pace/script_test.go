@@ -76,6 +76,7 @@ func scriptSite(ts *testscript.TestScript, neg bool, args []string) {
 	path, err := exec.LookPath("pace")
 	ts.Check(err)
 	cmd := exec.Command(path, append([]string{"serve"}, args...)...)
+	cmd.Dir = ts.MkAbs(".")
 	stdout, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())

@@ -23,7 +23,7 @@ func (s *Site) blob(w http.ResponseWriter, r *http.Request) {
 		badRequest(w, "/blob/ takes a size such as 10MiB or 1234:", err.Error())
 		return
 	}
-	if s.fail(w, r, mix(forBlob, uint64(size))) {
+	if !s.ready(w, r, mix(forBlob, uint64(size))) {
 		return
 	}
 	h := w.Header()

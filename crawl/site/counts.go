@@ -1,7 +1,6 @@
 package site
 
 import (
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -36,6 +35,7 @@ type counts struct {
 	all            count
 	hosts          sync.Map // host -> *count
 	open, accepted atomic.Int64
+	numbered       atomic.Int64 // connections that have an id
 }
 
 // count is the counters of one host, or of all.
@@ -78,7 +78,7 @@ func (e *ending) done() {
 }
 
 // connState is for [http.Server].
-func (c *counts) connState(_ net.Conn, state http.ConnState) {
+func (c *counts) connState(state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		c.open.Add(1)

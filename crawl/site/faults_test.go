@@ -53,8 +53,17 @@ func TestJitterIsOfTheURL(t *testing.T) {
 	})
 }
 
+func parseFaults(t *testing.T, text string) []Fault {
+	t.Helper()
+	faults, err := ParseFaults(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return faults
+}
+
 func TestErrorRate(t *testing.T) {
-	o := Options{Pages: 2000, Links: 2, ErrorRate: 0.2, Seed: 7}
+	o := Options{Pages: 2000, Links: 2, ErrorRate: 0.2, Seed: 7, Faults: parseFaults(t, "status")}
 	outcomes := func() (codes []int) {
 		s := New(o)
 		for range 3 { // as retries would
@@ -99,7 +108,7 @@ func TestErrorRate(t *testing.T) {
 }
 
 func TestErrorRateOne(t *testing.T) {
-	s := New(Options{ErrorRate: 1})
+	s := New(Options{ErrorRate: 1, Faults: parseFaults(t, "status")})
 	for _, path := range []string{"/", "/p/1", "/blob/5", "/blob/5"} {
 		if resp := get(s, path); resp.StatusCode < 500 {
 			t.Errorf("%s: %d", path, resp.StatusCode)

@@ -1,10 +1,11 @@
 package site
 
 import (
+	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // root answers / with page 0.
@@ -25,20 +26,57 @@ func (s *Site) page(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// buffers holds *[]byte for pages.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
 func (s *Site) writePage(w http.ResponseWriter, r *http.Request, n int) {
-	if s.fail(w, r, uint64(n)) {
+	if !s.ready(w, r, uint64(n)) {
 		return
 	}
-	b := buffers.Get().(*[]byte)
-	defer buffers.Put(b)
-	*b = s.appendPage((*b)[:0], n)
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(len(*b)))
-	_, _ = w.Write(*b) // an error means that the client has left
+	p := s.newPage(n)
+	if s.compressed(w, r) {
+		p.sendZipped(w)
+		return
+	}
+	h.Set("Content-Length", strconv.Itoa(p.size()))
+	p.send(w)
+}
+
+// page is a page of which the beginning is made, up to its text.
+type page struct {
+	site  *Site
+	n     int
+	b     *[]byte // from buffers
+	piece int     // about how much of it to send at a time
+	room  int     // bytes of the text
+}
+
+func (s *Site) newPage(n int) page {
+	b := buffers.Get().(*[]byte)
+	piece := s.pieceSize()
+	*b = slices.Grow((*b)[:0], min(s.o.PageSize, piece+maxParagraph))
+	*b = s.appendTop(*b, n)
+	return page{site: s, n: n, b: b, piece: piece, room: max(0, s.o.PageSize-len(*b)-len(foot))}
+}
+
+// size returns the length of the whole page. It is to be called before send.
+func (p page) size() int { return len(*p.b) + p.room + len(foot) }
+
+// send writes the whole page, or as much as w takes: an error means that the client has left.
+func (p page) send(w io.Writer) {
+	defer buffers.Put(p.b)
+	for i := 0; p.room > 0; i++ {
+		part := min(p.room, maxParagraph)
+		p.room -= part
+		*p.b = p.site.appendParagraph(*p.b, p.n, i, part)
+		if len(*p.b) >= p.piece {
+			if _, err := w.Write(*p.b); err != nil {
+				return
+			}
+			*p.b = (*p.b)[:0]
+		}
+	}
+	*p.b = append(*p.b, foot...)
+	_, _ = w.Write(*p.b)
 }
 
 const (
@@ -49,8 +87,8 @@ const (
 	maxParagraph                  = 1 << 10
 )
 
-// appendPage appends page n to b.
-func (s *Site) appendPage(b []byte, n int) []byte {
+// appendTop appends what stands on page n before its text.
+func (s *Site) appendTop(b []byte, n int) []byte {
 	start := len(b)
 	b = append(b, head...)
 	b = s.appendTitle(b, n)
@@ -59,9 +97,7 @@ func (s *Site) appendPage(b []byte, n int) []byte {
 	b = append(b, "</h1>\n<ul>\n"...)
 	end := start + s.o.PageSize - len("</ul>\n") - len(foot)
 	b = s.appendLinks(b, n, end)
-	b = append(b, "</ul>\n"...)
-	b = s.appendText(b, n, start+s.o.PageSize-len(foot)-len(b))
-	return append(b, foot...)
+	return append(b, "</ul>\n"...)
 }
 
 func (s *Site) appendTitle(b []byte, n int) []byte {
@@ -72,26 +108,42 @@ func (s *Site) appendTitle(b []byte, n int) []byte {
 }
 
 // appendLinks appends the links of page n. Page n has the next pages in breadth-first order as children, always, which
-// is how each page is reached; the others lead anywhere, and only as long as b stays within end bytes.
+// is how each page is reached; the others lead elsewhere, and only as long as b stays within end bytes.
 func (s *Site) appendLinks(b []byte, n, end int) []byte {
-	fanOut := min((s.o.Links+1)/2, s.o.Pages)
 	children := 0
-	if n <= (s.o.Pages-1)/fanOut { // else the product could overflow
-		first := n*fanOut + 1
-		children = max(0, min(fanOut, s.o.Pages-first))
+	if n <= (s.o.Pages-1)/s.fanOut { // else the product could overflow
+		first := n*s.fanOut + 1
+		children = max(0, min(s.fanOut, s.o.Pages-first))
 		for i := range children {
 			b = appendLink(b, first+i)
 		}
 	}
 	for i := children; i < s.o.Links; i++ {
-		to := mix(s.o.Seed, forLinks, uint64(n), uint64(i)) % uint64(s.o.Pages)
-		longer := appendLink(b, int(to))
+		longer := appendLink(b, s.other(n, i))
 		if len(longer) > end {
 			break
 		}
 		b = longer
 	}
 	return b
+}
+
+// other returns where the i-th link of page n leads, which is not needed to reach a page. Without Depth that is anywhere.
+//
+// With Depth it is to the children of one of the pages above n. Whoever has found n has found those, in whatever order it
+// follows links. A link to anywhere would be a longer way, by which a crawler that has many pages in flight may find a page
+// first, and then it would take it for deeper than it is.
+func (s *Site) other(n, i int) int {
+	z := mix(s.o.Seed, forLinks, uint64(n), uint64(i))
+	if s.o.Depth <= 0 {
+		return int(z % uint64(s.o.Pages))
+	}
+	const most = 8
+	for range 1 + z%most {
+		n = max(0, n-1) / s.fanOut
+	}
+	child := n*s.fanOut + 1 + int(z/most%uint64(s.fanOut))
+	return min(child, s.o.Pages-1) // the last page is a child too then
 }
 
 func appendLink(b []byte, n int) []byte {
@@ -111,22 +163,17 @@ func appendPath(b []byte, n int) []byte {
 	return strconv.AppendInt(b, int64(n), 10)
 }
 
-// appendText appends exactly room bytes of paragraphs.
-func (s *Site) appendText(b []byte, n, room int) []byte {
+// appendParagraph appends the i-th paragraph of page n, of exactly size bytes.
+func (s *Site) appendParagraph(b []byte, n, i, size int) []byte {
 	const tags = len(openParagraph) + len(closeParagraph)
-	for i := uint64(0); room > 0; i++ {
-		size := min(room, maxParagraph)
-		room -= size
-		if size < tags {
-			return append(b, "\n\n\n\n\n\n\n\n"[:size]...)
-		}
-		size -= tags
-		from := int(mix(s.o.Seed, forText, uint64(n), i) % uint64(len(s.words)-size))
-		b = append(b, openParagraph...)
-		b = append(b, s.words[from:from+size]...)
-		b = append(b, closeParagraph...)
+	if size < tags {
+		return append(b, "\n\n\n\n\n\n\n\n"[:size]...)
 	}
-	return b
+	size -= tags
+	from := int(mix(s.o.Seed, forText, uint64(n), uint64(i)) % uint64(len(s.words)-size))
+	b = append(b, openParagraph...)
+	b = append(b, s.words[from:from+size]...)
+	return append(b, closeParagraph...)
 }
 
 // words returns the text that paragraphs are cut from.

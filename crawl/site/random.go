@@ -29,4 +29,5 @@ const (
 	forBlob
 	forDelay
 	forFault
+	forTail
 )

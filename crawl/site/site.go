@@ -7,7 +7,7 @@
 //	/status/CODE        that status; ?retry-after= sets the header
 //	/redirect/N         N redirects, then a page
 //	/robots.txt         allows all unless told otherwise
-//	/sitemap.xml        all pages
+//	/sitemap.xml        all pages, or an index of /sitemap-N.xml; each also with .gz at its end
 //
 // Every host name has the same content.
 package site
@@ -24,62 +24,25 @@ import (
 	"pace/limiter"
 )
 
-// Options says what the site is like. The zero value of each field is its default.
-type Options struct {
-	// Pages is how many pages there are: / and /p/1 to /p/(Pages-1); 0 means [DefaultPages].
-	Pages int
-	// Links is how many links a page has, as far as its size has room; 0 means [DefaultLinks]. Half of them, rounded up,
-	// lead to pages that no other page needs to link to, so a page is log(Pages)/log(Links/2) links away from /.
-	Links int
-	// PageSize is the length of each page in bytes, unless its links need more; 0 means [DefaultPageSize].
-	PageSize int
-
-	// Latency is how long a page or blob waits before it answers.
-	Latency time.Duration
-	// Jitter is by how much that time differs between URLs, either way. A URL always waits equally long.
-	Jitter time.Duration
-	// RatePerConn limits the body bytes a second on each connection; 0 is unlimited.
-	RatePerConn float64
-	// ErrorRate is the share of requests for pages and blobs, from 0 to 1, that are answered with status 500, 502, 503
-	// or 504. Whether the k-th request for a URL is among them follows from Seed.
-	ErrorRate float64
-	// Seed changes the pages' words and links, the blobs' bytes, the jitter and the errors.
-	Seed uint64
-
-	// Robots is the content of robots.txt; empty allows all and names the sitemap.
-	Robots string
-	// OnRequest is called with each request as it arrives, before any wait, on that request's goroutine; nil for none.
-	OnRequest func(*http.Request)
-}
-
-// The defaults of [Options].
-const (
-	DefaultPages    = 1000
-	DefaultLinks    = 20
-	DefaultPageSize = 16 << 10
-)
-
 // Site answers requests. It comes from [New] and is safe for use by many goroutines.
 type Site struct {
-	o      Options
-	mux    *http.ServeMux
-	words  string
-	faults faults
-	counts counts
+	o       Options
+	fanOut  int
+	mux     *http.ServeMux
+	words   string
+	faults  faults
+	working chan struct{} // has an element for each answer worked on; nil is no limit
+	counts  counts
+	running running
 }
 
 // New returns the site that the options describe.
 func New(o Options) *Site {
-	if o.Pages <= 0 {
-		o.Pages = DefaultPages
+	o = o.withDefaults()
+	s := &Site{o: o, fanOut: o.fanOut(), mux: http.NewServeMux(), words: words(o.Seed), faults: newFaults(o)}
+	if o.Concurrency > 0 {
+		s.working = make(chan struct{}, o.Concurrency)
 	}
-	if o.Links <= 0 {
-		o.Links = DefaultLinks
-	}
-	if o.PageSize <= 0 {
-		o.PageSize = DefaultPageSize
-	}
-	s := &Site{o: o, mux: http.NewServeMux(), words: words(o.Seed), faults: newFaults(o)}
 	s.mux.HandleFunc("GET /{$}", s.root)
 	s.mux.HandleFunc("GET /p/{n}", s.page)
 	s.mux.HandleFunc("GET /wait/{duration}", wait)
@@ -92,12 +55,16 @@ func New(o Options) *Site {
 }
 
 // Handler returns what answers the site's requests. Where it runs on a server other than [Site.Server]'s, RatePerConn
-// limits each response instead of each connection, and connections are not counted.
+// limits each response instead of each connection, connections are neither counted nor numbered, and one that is to be
+// reset is only closed.
 func (s *Site) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
-// Server returns a server of the site that is ready for Serve. Its Shutdown cuts responses that still wait.
-func (s *Site) Server() *http.Server {
-	ctx, cancel := context.WithCancel(context.Background())
+// Server returns a server of the site that is ready for Serve. Its Shutdown cuts responses that still wait. MaxConns is
+// for [Site.Serve] only.
+func (s *Site) Server() *http.Server { return s.server(nil) }
+
+func (s *Site) server(t *turns) *http.Server {
+	ctx, cancel := context.WithCancelCause(context.Background())
 	srv := &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: 30 * time.Second,
@@ -105,21 +72,31 @@ func (s *Site) Server() *http.Server {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // its default is stderr
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnState:         s.counts.connState,
+		ConnState: func(c net.Conn, state http.ConnState) {
+			s.counts.connState(state)
+			t.connState(c, state)
+		},
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connectionKey{}, &connection{
+				id: s.counts.numbered.Add(1), conn: c, turns: t, rate: limiter.NewRate(s.o.RatePerConn),
+			})
+		},
 	}
-	if s.o.RatePerConn > 0 {
-		srv.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
-			return context.WithValue(ctx, connRateKey{}, limiter.NewRate(s.o.RatePerConn))
-		}
-	}
-	srv.RegisterOnShutdown(cancel)
+	srv.RegisterOnShutdown(func() { cancel(errServerEnds) })
 	return srv
 }
 
-// serve counts a request, and has its path's handler answer it.
+// serve counts a request, has its path's handler answer it, and tells of it.
 func (s *Site) serve(w http.ResponseWriter, r *http.Request) {
-	e := exchange{ResponseWriter: w, end: s.counts.begin(r.Host)}
+	s.running.enter()
+	defer s.running.leave()
+	e := exchange{ResponseWriter: w, site: s, end: s.counts.begin(r.Host), head: r.Method == http.MethodHead}
+	e.connection, _ = r.Context().Value(connectionKey{}).(*connection)
 	defer e.end.done()
+	if s.o.OnAnswer != nil {
+		begun := time.Now()
+		defer func() { s.o.OnAnswer(e.answer(r, begun)) }()
+	}
 	if s.o.OnRequest != nil {
 		s.o.OnRequest(r)
 	}

@@ -10,44 +10,53 @@ import (
 	"strings"
 )
 
-// sitemapURLs is the most URLs that one sitemap may have (sitemaps.org, protocol 0.9).
-const sitemapURLs = 50_000
+// What one sitemap may have (sitemaps.org, protocol 0.9).
+const (
+	maxSitemapURLs  = 50_000
+	maxSitemapBytes = 50 << 20 // not compressed
+)
 
-// robots answers /robots.txt.
-func (s *Site) robots(w http.ResponseWriter, r *http.Request) {
-	text := s.o.Robots
-	if text == "" {
-		text = "User-agent: *\nDisallow:\n\nSitemap: " + origin(r) + "/sitemap.xml\n"
+// listing is a sitemap or an index of them.
+type listing struct {
+	element, child string // as <urlset><url>
+	before, after  []byte // around each path
+}
+
+func newListing(r *http.Request, element, child string) listing {
+	var base bytes.Buffer
+	_ = xml.EscapeText(&base, []byte(origin(r))) // a Buffer takes all
+	return listing{
+		element: element, child: child,
+		before: []byte("<" + child + "><loc>" + base.String()),
+		after:  []byte("</loc></" + child + ">\n"),
 	}
-	writeText(w, http.StatusOK, text)
 }
 
 // sitemap answers /sitemap.xml with all pages, or, where one sitemap may not hold them, with an index of /sitemap-1.xml
-// and so on.
+// and so on. Each of these is there compressed too, under a name that ends with .gz.
 func (s *Site) sitemap(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("sitemap")
-	parts := (s.o.Pages + sitemapURLs - 1) / sitemapURLs
-	if name == "sitemap.xml" {
-		if parts == 1 {
-			writePages(w, r, 0, s.o.Pages)
-		} else {
-			writeIndex(w, r, parts)
+	name, zipped := strings.CutSuffix(r.PathValue("sitemap"), ".gz")
+	pages := newListing(r, "urlset", "url")
+	each := s.perSitemap(pages)
+	parts := (s.o.Pages-1)/each + 1
+	if name == "sitemap.xml" && parts > 1 {
+		s.write(w, r, zipped, newListing(r, "sitemapindex", "sitemap"), func(add func([]byte)) {
+			for n := range parts {
+				add([]byte("/sitemap-" + strconv.Itoa(n+1) + s.sitemapSuffix()))
+			}
+		})
+		return
+	}
+	first, end := 0, s.o.Pages
+	if name != "sitemap.xml" {
+		n, ok := partNumber(name)
+		if !ok || n > parts || parts == 1 {
+			http.NotFound(w, r)
+			return
 		}
-		return
+		first, end = (n-1)*each, min(n*each, s.o.Pages)
 	}
-	number, ok := strings.CutPrefix(name, "sitemap-")
-	number, ok2 := strings.CutSuffix(number, ".xml")
-	n, err := strconv.Atoi(number)
-	if !ok || !ok2 || err != nil || n < 1 || n > parts || parts == 1 {
-		http.NotFound(w, r)
-		return
-	}
-	writePages(w, r, (n-1)*sitemapURLs, min(n*sitemapURLs, s.o.Pages))
-}
-
-// writePages writes a sitemap of the pages from first up to, but not including, end.
-func writePages(w http.ResponseWriter, r *http.Request, first, end int) {
-	writeXML(w, r, "urlset", "url", func(add func(path []byte)) {
+	s.write(w, r, zipped, pages, func(add func([]byte)) {
 		var path []byte
 		for n := first; n < end; n++ {
 			path = appendPath(path[:0], n)
@@ -56,38 +65,52 @@ func writePages(w http.ResponseWriter, r *http.Request, first, end int) {
 	})
 }
 
-// writeIndex writes the index of that many sitemaps.
-func writeIndex(w http.ResponseWriter, r *http.Request, parts int) {
-	writeXML(w, r, "sitemapindex", "sitemap", func(add func(path []byte)) {
-		for n := range parts {
-			add([]byte("/sitemap-" + strconv.Itoa(n+1) + ".xml"))
-		}
-	})
+// perSitemap returns how many pages each sitemap has. A long host name leaves room for fewer.
+func (s *Site) perSitemap(pages listing) int {
+	const frame = 200 // what stands around them
+	longest := len(pages.before) + len(appendPath(nil, s.o.Pages)) + len(pages.after)
+	return min(s.o.SitemapURLs, (maxSitemapBytes-frame)/longest)
 }
 
-// writeXML writes an element with one child of the name for each path that list adds.
-func writeXML(w http.ResponseWriter, r *http.Request, element, child string, list func(add func(path []byte))) {
-	var base bytes.Buffer
-	_ = xml.EscapeText(&base, []byte(origin(r))) // a Buffer takes all
-	before := []byte("<" + child + "><loc>" + base.String())
-	after := []byte("</loc></" + child + ">\n")
-
-	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
-	b := bufio.NewWriterSize(w, 32<<10)
-	_, _ = io.WriteString(b, xml.Header+"<"+element+` xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">`+"\n")
-	list(func(path []byte) {
-		for _, part := range [][]byte{before, path, after} {
-			_, _ = b.Write(part) // Flush returns the first error
-		}
-	})
-	_, _ = io.WriteString(b, "</"+element+">\n")
-	_ = b.Flush() // an error means that the client has left
-}
-
-// origin returns the scheme and host under which the client knows the site.
-func origin(r *http.Request) string {
-	if r.TLS != nil {
-		return "https://" + r.Host
+// sitemapSuffix is how the names end that robots.txt and the index name.
+func (s *Site) sitemapSuffix() string {
+	if s.o.Gzip {
+		return ".xml.gz"
 	}
-	return "http://" + r.Host
+	return ".xml"
+}
+
+// partNumber reads the N of sitemap-N.xml.
+func partNumber(name string) (int, bool) {
+	text, ok := strings.CutPrefix(name, "sitemap-")
+	text, ok2 := strings.CutSuffix(text, ".xml")
+	n, err := strconv.Atoi(text)
+	return n, ok && ok2 && err == nil && n > 0 && strconv.Itoa(n) == text
+}
+
+// write answers with a listing of each path that list adds: as a file that is compressed, or else with whatever coding the
+// client accepts.
+func (s *Site) write(w http.ResponseWriter, r *http.Request, zipped bool, l listing, list func(add func(path []byte))) {
+	h := w.Header()
+	h.Set("Content-Type", "application/xml; charset=utf-8")
+	if zipped {
+		h.Set("Content-Type", "application/gzip")
+	}
+	buffered := bufio.NewWriterSize(w, 32<<10)
+	if zipped || s.compressed(w, r) {
+		zipTo(buffered, func(w io.Writer) { l.write(w, list) })
+	} else {
+		l.write(buffered, list)
+	}
+	_ = buffered.Flush() // an error means that the client has left
+}
+
+func (l listing) write(w io.Writer, list func(add func(path []byte))) {
+	_, _ = io.WriteString(w, xml.Header+"<"+l.element+` xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">`+"\n")
+	var entry []byte
+	list(func(path []byte) {
+		entry = append(append(append(entry[:0], l.before...), path...), l.after...)
+		_, _ = w.Write(entry) // the error is the Flush's too
+	})
+	_, _ = io.WriteString(w, "</"+l.element+">\n")
 }

@@ -75,3 +75,78 @@ func TestSitemapIndex(t *testing.T) {
 		}
 	}
 }
+
+func TestSmallSitemaps(t *testing.T) {
+	for pages, want := range map[int]int{1: 0, 10: 0, 11: 2, 20: 2, 21: 3} {
+		s := New(Options{Pages: pages, SitemapURLs: 10})
+		if want == 0 {
+			checkPages(t, locations(t, s, "http://a.test/sitemap.xml", "urlset"), pages)
+			continue
+		}
+		parts := locations(t, s, "http://a.test/sitemap.xml", "sitemapindex")
+		if len(parts) != want {
+			t.Errorf("%d pages have %d sitemaps, want %d", pages, len(parts), want)
+		}
+		var urls []string
+		for _, part := range parts {
+			urls = append(urls, locations(t, s, part, "urlset")...)
+		}
+		checkPages(t, urls, pages)
+	}
+}
+
+func TestCompressedSitemaps(t *testing.T) {
+	const pages = 25
+	for _, gzip := range []bool{false, true} {
+		s := New(Options{Pages: pages, SitemapURLs: 10, Gzip: gzip})
+		suffix := map[bool]string{false: ".xml", true: ".xml.gz"}[gzip]
+		parts := locations(t, s, "http://a.test/sitemap.xml", "sitemapindex")
+		if len(parts) != 3 || parts[2] != "http://a.test/sitemap-3"+suffix {
+			t.Errorf("gzip %t: %v", gzip, parts)
+		}
+		if text := body(t, get(s, "http://a.test/robots.txt")); !strings.Contains(text, "\nSitemap: http://a.test/sitemap"+suffix+"\n") {
+			t.Errorf("gzip %t: %q", gzip, text)
+		}
+		for _, name := range []string{"sitemap", "sitemap-1", "sitemap-3"} {
+			plain := body(t, get(s, "/"+name+".xml"))
+			packed := get(s, "/"+name+".xml.gz", "Accept-Encoding", "gzip")
+			if h := packed.Header; h.Get("Content-Type") != "application/gzip" || h.Get("Content-Encoding") != "" {
+				t.Errorf("%s.xml.gz: %v", name, h)
+			}
+			if got := unzip(t, packed.Body); got != plain {
+				t.Errorf("%s.xml.gz: %q, want %q", name, got, plain)
+			}
+			coded := get(s, "/"+name+".xml", "Accept-Encoding", "gzip")
+			switch {
+			case !gzip && coded.Header.Get("Content-Encoding") != "", gzip && coded.Header.Get("Content-Encoding") != "gzip":
+				t.Errorf("gzip %t: %s.xml: %v", gzip, name, coded.Header)
+			case gzip && unzip(t, coded.Body) != plain:
+				t.Errorf("%s.xml, compressed, is another", name)
+			}
+		}
+	}
+	for _, path := range []string{"/sitemap-4.xml.gz", "/sitemap-01.xml", "/sitemap-+1.xml", "/sitemap.gz", "/.gz", "/sitemap.xml.gz.gz"} {
+		if resp := get(New(Options{Pages: pages, SitemapURLs: 10}), path); resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s", path, resp.Status)
+		}
+	}
+}
+
+// A sitemap may have 50 MiB: of very long URLs, fewer than 50,000.
+func TestSitemapOfLongURLs(t *testing.T) {
+	const pages = 50_000
+	host := strings.Repeat("a", 2000) + ".test"
+	s := New(Options{Pages: pages})
+	parts := locations(t, s, "http://"+host+"/sitemap.xml", "sitemapindex")
+	urls := 0
+	for _, part := range parts {
+		text := body(t, get(s, part))
+		if len(text) > 50<<20 {
+			t.Errorf("a sitemap of %d bytes", len(text))
+		}
+		urls += strings.Count(text, "<loc>")
+	}
+	if len(parts) != 2 || urls != pages {
+		t.Errorf("%d sitemaps with %d URLs", len(parts), urls)
+	}
+}
