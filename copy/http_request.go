@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pace/limiter/exchange"
+	"pace/limiter/progress"
 )
 
 // maxRedirects is how many follow one another at most.
@@ -27,8 +28,11 @@ type answer struct {
 	*http.Response
 	at   *url.URL // where the redirects led
 	lane *lane
-	free func()      // ends the request's context
-	time *time.Timer // that ends it too; nil for none
+	free func() // ends the request's context
+
+	read   int64 // bytes of the body
+	failed error
+	time   *time.Timer // that ends it too; nil for none
 }
 
 // errSlow ends a request whose time is over.
@@ -77,7 +81,7 @@ func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answ
 			got.time.Stop()
 		}
 		cancel(nil)
-		op.End()
+		op.EndAs(ctx, progress.Did{Kind: "fetch", Item: s.shown, Offset: a.off, Bytes: got.read, Err: got.failed})
 	}
 	req := (&http.Request{Method: a.method, URL: withoutUser(to), Host: to.Host, Header: s.headerFor(to),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
@@ -95,6 +99,7 @@ func (s *httpSource) requestOnce(ctx context.Context, to *url.URL, a ask) (*answ
 		}
 	}
 	if err != nil {
+		got.failed = err
 		got.free()
 		got.lane.leave(false)
 		return nil, s.timedOut(ctx, err)
