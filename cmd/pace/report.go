@@ -121,9 +121,6 @@ func perSecond(n, seconds float64) float64 {
 }
 
 // writeReport writes v as JSON to the file that --report names, or to stdout for "-".
-//
-// A file gets its name when it is whole, so that who waits for it never reads half of it. A device, a pipe and the like
-// are written in place: a rename would put a file where they stood.
 func writeReport(path string, stdout io.Writer, v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -134,6 +131,12 @@ func writeReport(path string, stdout io.Writer, v any) error {
 		_, err := stdout.Write(text)
 		return err
 	}
+	return writeWhole(path, text)
+}
+
+// writeWhole writes a file that gets its name when it is whole, so that who waits for it never reads half of it. A device,
+// a pipe and the like are written in place: a rename would put a file where they stood.
+func writeWhole(path string, text []byte) error {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() || strings.HasPrefix(path, "/dev/") {
 		return writeInPlace(path, text)
