@@ -126,7 +126,14 @@ func writeReport(path string, stdout io.Writer, v any) error {
 	if err != nil {
 		return err
 	}
-	text = append(text, '\n')
+	return writeText(path, stdout, append(text, '\n'))
+}
+
+// writeText writes to a file, or to stdout for "-".
+//
+// A file gets its name when it is whole, so that who waits for it never reads half of it. A device, a pipe and the like
+// are written in place: a rename would put a file where they stood.
+func writeText(path string, stdout io.Writer, text []byte) error {
 	if path == "-" {
 		_, err := stdout.Write(text)
 		return err

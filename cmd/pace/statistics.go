@@ -1,0 +1,107 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// median returns the middle of at least one value.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
+
+// deviation returns the sample's standard deviation, 0 for a single value.
+func deviation(values []float64) float64 {
+	if len(values) < 2 {
+		return 0
+	}
+	var mean, squares float64
+	for _, v := range values {
+		mean += v / float64(len(values))
+	}
+	for _, v := range values {
+		squares += (v - mean) * (v - mean)
+	}
+	return math.Sqrt(squares / float64(len(values)-1))
+}
+
+func spreadOf(values []float64) spread {
+	return spread{
+		Median: median(values), Min: slices.Min(values), Max: slices.Max(values), StandardDeviation: deviation(values),
+	}
+}
+
+// resamples is how often the bootstrap draws: Efron and Tibshirani ask for 1,000 or more for the ends of an interval.
+const resamples = 2000
+
+// ratioOf returns how many times median(of) goes into median(base), with a 95 % interval by the percentile bootstrap
+// (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13). The random numbers are the same each time, so
+// that equal runs give equal intervals. Of a few runs the interval is too narrow: see differ.
+func ratioOf(base, of []float64) factor {
+	f := factor{Median: perSecond(median(base), median(of))}
+	random := rand.New(rand.NewPCG(1, 2))
+	ratios := make([]float64, resamples)
+	drawnBase, drawnOf := make([]float64, len(base)), make([]float64, len(of))
+	for i := range ratios {
+		draw(random, drawnBase, base)
+		draw(random, drawnOf, of)
+		ratios[i] = perSecond(median(drawnBase), median(drawnOf))
+	}
+	slices.Sort(ratios)
+	f.Low, f.High = ratios[resamples*25/1000], ratios[resamples*975/1000-1]
+	return f
+}
+
+// draw fills dst with values of src, each as likely as the others each time.
+func draw(random *rand.Rand, dst, src []float64) {
+	for i := range dst {
+		dst[i] = src[random.IntN(len(src))]
+	}
+}
+
+const (
+	alpha = 0.05
+
+	// With fewer runs a side no result of the rank test is less likely than alpha by chance: with 3, the best is 0.1.
+	fewestForTest = 4
+	// clearFactor is what counts as a difference with so few runs, if they do not overlap either.
+	clearFactor = 1.5
+)
+
+// differ tells whether the runs of a and b show a difference that is hardly chance. A bootstrap interval of a few runs is
+// too narrow, so the Mann-Whitney test must agree with it.
+func differ(a, b []float64) bool {
+	ratio := ratioOf(a, b)
+	if min(len(a), len(b)) < fewestForTest {
+		apart := slices.Max(a) < slices.Min(b) || slices.Max(b) < slices.Min(a)
+		return apart && (ratio.Median >= clearFactor || ratio.Median <= 1/clearFactor)
+	}
+	return (ratio.Low > 1 || ratio.High < 1) && rankTest(a, b) < alpha
+}
+
+// modifiedScore is what Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993) call an outlier's least score.
+const modifiedScore = 3.5
+
+// modifiedScores returns each value's distance from the median in units of a robust deviation: the median of all
+// distances, or their mean where half of them are 0.
+func modifiedScores(values []float64) []float64 {
+	middle := median(values)
+	distances := make([]float64, len(values))
+	var mean float64
+	for i, v := range values {
+		distances[i] = math.Abs(v - middle)
+		mean += distances[i] / float64(len(values))
+	}
+	unit := median(distances) / 0.6745
+	if unit == 0 {
+		unit = mean * 1.253314
+	}
+	scores := make([]float64, len(values))
+	for i, v := range values {
+		scores[i] = perSecond(v-middle, unit)
+	}
+	return scores
+}
