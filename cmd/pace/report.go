@@ -138,12 +138,6 @@ func writeText(path string, stdout io.Writer, text []byte) error {
 		_, err := stdout.Write(text)
 		return err
 	}
-	return writeWhole(path, text)
-}
-
-// writeWhole writes a file that gets its name when it is whole, so that who waits for it never reads half of it. A device,
-// a pipe and the like are written in place: a rename would put a file where they stood.
-func writeWhole(path string, text []byte) error {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() || strings.HasPrefix(path, "/dev/") {
 		return writeInPlace(path, text)

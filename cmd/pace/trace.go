@@ -76,7 +76,7 @@ var traceKind = kind[string]{usage: "name a file", parse: func(s string) (string
 func writeTrace(path string, t *progress.Trace, r report) error {
 	text, err := traceText(t, r)
 	if err == nil {
-		err = writeWhole(path, text)
+		err = writeText(path, nil, text)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot write the trace: %w", err)
