@@ -46,8 +46,9 @@ deviation of the runs, and how many times as fast as the first row, with a 95 %
 interval. The second says why: the share of all CPUs that was used, the share
 of the time that they stood idle, OS threads, context switches (voluntary/
 involuntary), memory, and how long one chunk or request took. Rows differ where
-both that interval and a rank test (Mann-Whitney, p < 0.05) say so, or, of fewer
-than four runs, where these do not overlap and are apart by half or more.
+both that interval and a rank test (Mann-Whitney, p < 0.05) say so and it is by
+2 % or more; of fewer than four runs, where these do not overlap and are apart
+by half or more.
 
 Examples:
   pace compare -- copy big.iso /mnt/backup/big.iso

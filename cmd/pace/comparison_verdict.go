@@ -89,12 +89,14 @@ func choiceText(rows []modeResult, best int) string {
 	}
 	ratio := ratioOf(walls(rows[against].Runs), walls(rows[best].Runs))
 	text := fmt.Sprintf("Use %s: %s times as fast as %s", workersName(rows[best], names[best]), factorText(ratio.Median), names[against])
-	switch len(equal) {
-	case 0:
-	case 1:
+	switch n := len(equal); {
+	case n == 0:
+	case n == 1:
 		text += "; " + equal[0] + " differs from it by noise only"
-	default:
+	case n <= 3:
 		text += "; " + andList(equal) + " differ from it by noise only"
+	default:
+		text += fmt.Sprintf("; %d other rows differ from it by noise only", n)
 	}
 	return text + "."
 }
@@ -128,7 +130,10 @@ func workersName(m modeResult, name string) string {
 	if m.Mode == limiter.Sequential || strings.Contains(name, " with ") {
 		return name
 	}
-	return name + " with " + workersText(m) + " workers"
+	if m.WorkersGiven == autoWorkers {
+		return name + " with " + workersText(m) + " workers"
+	}
+	return name + " with " + countOf(int64(m.Workers), "worker")
 }
 
 // workersText is a number, or for a row that found its own "auto (12)".

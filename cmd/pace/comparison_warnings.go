@@ -23,11 +23,7 @@ func (c comparison) runWarnings() []string {
 			"and are apart by a factor of %.1f count as different; --runs 5 shows more", countOf(int64(c.Runs), "run"), clearFactor))
 	}
 	names := rowNames(c.Modes)
-	for i, m := range c.Modes {
-		if text := outlierWarning(names[i], walls(m.Runs), c.Warmup); text != "" {
-			warnings = append(warnings, text)
-		}
-	}
+	warnings = append(warnings, c.outlierWarnings(names)...)
 	for i, m := range c.Modes {
 		if m.WallSeconds.Median < shortRun {
 			warnings = append(warnings, fmt.Sprintf("a run in %s takes less than %.0f ms: give it more to do for figures to "+
@@ -38,37 +34,49 @@ func (c comparison) runWarnings() []string {
 	return warnings
 }
 
-// outlierWarning looks for runs that are far from the others.
-func outlierWarning(name string, seconds []float64, warmup int) string {
+// outlierWarnings says which rows have runs that are far from the others.
+func (c comparison) outlierWarnings(names []string) []string {
+	var slowFirst, scattered []string
+	for i, m := range c.Modes {
+		seconds := walls(m.Runs)
+		switch found := outliers(seconds); {
+		case len(found) > 0 && found[0] == 0 && seconds[0] > median(seconds):
+			slowFirst = append(slowFirst, fmt.Sprintf("%s (%s, median %s)", names[i], secondsText(seconds[0]),
+				secondsText(median(seconds))))
+		case len(found) > 0:
+			scattered = append(scattered, fmt.Sprintf("%s (%d of %d; %s to %s)", names[i], len(found), len(seconds),
+				secondsText(slices.Min(seconds)), secondsText(slices.Max(seconds))))
+		}
+	}
+	var warnings []string
+	if len(slowFirst) > 0 {
+		advice := "--warmup"
+		if c.Warmup > 0 {
+			advice = "more --warmup"
+		}
+		warnings = append(warnings, fmt.Sprintf("the first run was much slower than the others in %s: give %s, or a --prepare "+
+			"that makes all runs start alike", strings.Join(slowFirst, ", "), advice))
+	}
+	if len(scattered) > 0 {
+		warnings = append(warnings, fmt.Sprintf("some runs are far from the others in %s: something else may use this machine; "+
+			"close it, or give more --runs", strings.Join(scattered, ", ")))
+	}
+	return warnings
+}
+
+// outliers returns which runs are far from the others.
+func outliers(seconds []float64) []int {
 	if len(seconds) < fewestForTest {
-		return ""
+		return nil
 	}
+	var found []int
 	middle := median(seconds)
-	scores := modifiedScores(seconds)
-	outlier := func(i int) bool {
-		return math.Abs(scores[i]) > modifiedScore && math.Abs(seconds[i]-middle) > notableDeviation*middle
-	}
-	if outlier(0) && scores[0] > 0 {
-		advice := "give --warmup or a --prepare that makes all runs start alike"
-		if warmup > 0 {
-			advice = "give more --warmup, or a --prepare that makes all runs start alike"
-		}
-		return fmt.Sprintf("the first run in %s was much slower than the others (%s, median %s): %s",
-			name, secondsText(seconds[0]), secondsText(middle), advice)
-	}
-	count := 0
-	for i := range seconds {
-		if outlier(i) {
-			count++
+	for i, score := range modifiedScores(seconds) {
+		if math.Abs(score) > modifiedScore && math.Abs(seconds[i]-middle) > notableDeviation*middle {
+			found = append(found, i)
 		}
 	}
-	if count == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s of %d in %s %s far from the others (%s to %s): something else may use this machine; "+
-		"close it, or give more --runs", countOf(int64(count), "run"), len(seconds), name,
-		map[bool]string{true: "is", false: "are"}[count == 1],
-		secondsText(slices.Min(seconds)), secondsText(slices.Max(seconds)))
+	return found
 }
 
 // notableWait is which share of a row's time a limit must take for a warning.

@@ -69,12 +69,17 @@ const (
 	fewestForTest = 4
 	// clearFactor is what counts as a difference with so few runs, if they do not overlap either.
 	clearFactor = 1.5
+	// leastFactor is what counts as a difference at all: less is nobody's reason to choose, however sure it is.
+	leastFactor = 1.02
 )
 
-// differ tells whether the runs of a and b show a difference that is hardly chance. A bootstrap interval of a few runs is
-// too narrow, so the Mann-Whitney test must agree with it.
+// differ tells whether the runs of a and b show a difference that matters and is hardly chance. A bootstrap interval of a
+// few runs is too narrow, so the Mann-Whitney test must agree with it.
 func differ(a, b []float64) bool {
 	ratio := ratioOf(a, b)
+	if ratio.Median < leastFactor && ratio.Median > 1/leastFactor {
+		return false
+	}
 	if min(len(a), len(b)) < fewestForTest {
 		apart := slices.Max(a) < slices.Min(b) || slices.Max(b) < slices.Min(a)
 		return apart && (ratio.Median >= clearFactor || ratio.Median <= 1/clearFactor)

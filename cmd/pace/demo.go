@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"pace/limiter"
+)
+
+const demoName = "demo"
+
+// demoFlags is what the command line of demo says.
+type demoFlags struct {
+	std    streams
+	report string
+	size   demoSize
+}
+
+// demoResult is what demo found, as its --report writes it.
+type demoResult struct {
+	Machine     machine      `json:"machine"`
+	Started     string       `json:"started"` // RFC 3339
+	WallSeconds float64      `json:"wall_seconds"`
+	Comparisons []comparison `json:"comparisons"` // each with a title
+}
+
+func demoCommand(std streams) *cli.Command {
+	f := &demoFlags{std: std, size: fullDemo}
+	return &cli.Command{
+		Name:      demoName,
+		HideHelp:  true,
+		Usage:     "show in a minute, on this machine, what each mode gains and does not",
+		UsageText: "pace demo [flags]",
+		Description: `
+Does five pieces of work in each mode, each run a process of its own as with
+pace compare: pages that take a second, a site with latency, a download from a
+server that slows each connection, a copy of a file, and hashing. The servers
+run inside, on the loopback network; files are in a temporary folder ($TMPDIR)
+and are deleted. It takes less than a minute, no network and 400 MB.
+
+Examples:
+  pace demo
+  pace demo --report demo.json`,
+		Flags: []cli.Flag{
+			valueFlag(groupShow, "report", "write all figures as JSON to `FILE`; - is stdout, instead of the tables",
+				into(&f.report, textKind, "")),
+		},
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return operandsError(demoName, fmt.Sprintf("takes no operand, and got %q", c.Args().First()))
+			}
+			return f.demo(c.Context)
+		},
+	}
+}
+
+// demo runs all parts and shows each as soon as it is done.
+func (f *demoFlags) demo(ctx context.Context) error {
+	if err := checkReport(f.report); err != nil {
+		return err
+	}
+	out := f.std.stdout
+	if f.report == "-" {
+		out = io.Discard
+	}
+	result, err := f.runAll(ctx, out)
+	if err != nil {
+		return err
+	}
+	if f.report != "" {
+		if err := writeReport(f.report, f.std.stdout, result); err != nil {
+			return fmt.Errorf("cannot write the report: %w", err)
+		}
+	}
+	_, err = fmt.Fprintf(out, "It took %s. pace compare -- copy|crawl|verify ARGS... does this with work of your own.\n",
+		secondsText(result.WallSeconds))
+	return err
+}
+
+func (f *demoFlags) runAll(ctx context.Context, out io.Writer) (demoResult, error) {
+	began := time.Now()
+	result := demoResult{Machine: thisMachine(), Started: nowText()}
+	status := newScreen(f.std.stderr)
+	if !isTerminal(f.std.stderr) {
+		status = nil
+	}
+	s, err := openStage(f.size)
+	if err != nil {
+		return result, err
+	}
+	defer s.close()
+	for i, p := range s.parts() {
+		c, err := f.compare(ctx, p, status)
+		if err != nil {
+			return result, err
+		}
+		result.Comparisons = append(result.Comparisons, c)
+		if _, err := io.WriteString(out, c.short(i+1)+"\n"); err != nil {
+			return result, err
+		}
+	}
+	result.WallSeconds = time.Since(began).Seconds()
+	return result, nil
+}
+
+func (f *demoFlags) compare(ctx context.Context, p demoPart, status *screen) (comparison, error) {
+	w, err := work(f.std, p.command, nil)
+	if err != nil {
+		return comparison{}, err
+	}
+	w.title = p.title
+	if p.prepare != nil {
+		if err := p.prepare(ctx); err != nil {
+			return comparison{}, err
+		}
+	}
+	r := rounds{rows: settings(limiter.Modes, nil), runs: p.runs, warmup: p.warmup}
+	return compareAll(ctx, w, r, around{}, status)
+}
