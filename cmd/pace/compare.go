@@ -22,7 +22,7 @@ type compareFlags struct {
 	modes        []limiter.Mode
 	workers      []string
 	around
-	report, markdown string
+	report, markdown, html string
 }
 
 func compareCommand(std streams) *cli.Command {
@@ -74,6 +74,7 @@ Examples:
 				into(&f.report, textKind, "")),
 			valueFlag(show, "markdown", "write the tables as Markdown to `FILE`; - is stdout, instead of the tables",
 				into(&f.markdown, textKind, "")),
+			htmlFlag(show, "; each row is run once more for it", &f.html),
 		},
 		Action: func(c *cli.Context) error {
 			var own []string
@@ -91,13 +92,13 @@ Examples:
 
 // compare runs everything, prints the tables and writes the reports.
 func (f *compareFlags) compare(ctx context.Context, w compared) error {
-	if f.report == "-" && f.markdown == "-" {
-		return usagef(compareName, "the report and the Markdown cannot both go to stdout")
+	if err := f.checkStdout(); err != nil {
+		return err
 	}
 	if err := f.drop.check(w); err != nil {
 		return err
 	}
-	for _, path := range []string{f.report, f.markdown} {
+	for _, path := range []string{f.report, f.markdown, f.html} {
 		if err := checkReport(path); err != nil {
 			return err
 		}
@@ -107,12 +108,28 @@ func (f *compareFlags) compare(ctx context.Context, w compared) error {
 		status = nil
 	}
 	f.interactive = isTerminal(f.std.stdin)
-	r := rounds{rows: settings(f.modes, f.workers), runs: f.runs, warmup: f.warmup}
+	r := rounds{rows: settings(f.modes, f.workers), runs: f.runs, warmup: f.warmup, traced: f.html != ""}
 	result, err := compareAll(ctx, w, r, f.around, status)
 	if err != nil {
 		return err
 	}
 	return f.show(result)
+}
+
+// checkStdout refuses two reports on stdout.
+func (f *compareFlags) checkStdout() error {
+	var to []string
+	for _, out := range []namedFile{
+		{what: "the report", path: f.report}, {what: "the Markdown", path: f.markdown}, {what: "the HTML", path: f.html},
+	} {
+		if out.path == "-" {
+			to = append(to, out.what)
+		}
+	}
+	if len(to) > 1 {
+		return usagef(compareName, "%s and %s cannot both go to stdout", to[0], to[1])
+	}
+	return nil
 }
 
 // compareAll measures the work and says what was found.
@@ -129,7 +146,10 @@ func compareAll(ctx context.Context, w compared, r rounds, a around, status *scr
 	}
 	result := newComparison(w, r, runs)
 	result.Started = started
-	return result, nil
+	if r.traced {
+		result.traces, err = child.traceEach(ctx, r.rows, status)
+	}
+	return result, err
 }
 
 // show writes what was asked for.
@@ -147,7 +167,12 @@ func (f *compareFlags) show(result comparison) error {
 			return fmt.Errorf("cannot write the tables: %w", err)
 		}
 	}
-	if f.report == "-" || f.markdown == "-" {
+	if f.html != "" {
+		if err := writeHTML(f.html, f.std.stdout, "pace compare", []comparison{result}); err != nil {
+			return err
+		}
+	}
+	if f.report == "-" || f.markdown == "-" || f.html == "-" {
 		return nil
 	}
 	return result.print(f.std.stdout)

@@ -21,6 +21,7 @@ type child struct {
 	binary string
 	dir    string // holds the runs' reports
 	runs   int
+	trace  string // where the next run writes its trace; empty for no trace
 }
 
 func newChild(w compared, a around) (*child, error) {
@@ -78,6 +79,9 @@ func (c *child) args(s setting, reportPath string) []string {
 	args = append(args, "--mode="+s.mode.String(), "--report="+reportPath, "--progress=never", "--quiet")
 	if s.workers != "" {
 		args = append(args, "--workers="+s.workers)
+	}
+	if c.trace != "" {
+		args = append(args, "--trace="+c.trace)
 	}
 	operands := c.operands
 	switch c.tool {

@@ -83,6 +83,7 @@ func settings(modes []limiter.Mode, workers []string) []setting {
 type rounds struct {
 	rows         []setting
 	runs, warmup int
+	traced       bool // one more run of each row tells what it did when
 }
 
 // measure runs every row, in turns, so that what changes on the machine meanwhile meets all rows alike. It returns the

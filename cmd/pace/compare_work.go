@@ -43,7 +43,7 @@ func work(std streams, args, own []string) (compared, error) {
 	if a.help {
 		return compared{}, usagef(compareName, "nothing to compare in --help; see pace %s --help", args[0])
 	}
-	own = append(own, "--mode", "--report", "--progress", "--quiet")
+	own = append(own, "--mode", "--report", "--trace", "--progress", "--quiet")
 	if args[0] == "crawl" {
 		own = append(own, "--output")
 	}

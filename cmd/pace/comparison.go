@@ -16,6 +16,8 @@ type comparison struct {
 	Modes    []modeResult `json:"modes"`
 	Warnings []string     `json:"warnings"`
 	Verdict  verdict      `json:"verdict"`
+
+	traces []traceFile // one for each row, if anybody is to see them
 }
 
 // modeResult is one row: a mode with a number of workers. Figures are medians over its runs.

@@ -17,6 +17,7 @@ const demoName = "demo"
 type demoFlags struct {
 	std    streams
 	report string
+	html   string
 	size   demoSize
 }
 
@@ -48,6 +49,7 @@ Examples:
 		Flags: []cli.Flag{
 			valueFlag(groupShow, "report", "write all figures as JSON to `FILE`; - is stdout, instead of the tables",
 				into(&f.report, textKind, "")),
+			htmlFlag(groupShow, "; it takes half as long again", &f.html),
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
@@ -60,11 +62,16 @@ Examples:
 
 // demo runs all parts and shows each as soon as it is done.
 func (f *demoFlags) demo(ctx context.Context) error {
-	if err := checkReport(f.report); err != nil {
-		return err
+	if f.report == "-" && f.html == "-" {
+		return usagef(demoName, "the report and the HTML cannot both go to stdout")
+	}
+	for _, path := range []string{f.report, f.html} {
+		if err := checkReport(path); err != nil {
+			return err
+		}
 	}
 	out := f.std.stdout
-	if f.report == "-" {
+	if f.report == "-" || f.html == "-" {
 		out = io.Discard
 	}
 	result, err := f.runAll(ctx, out)
@@ -74,6 +81,11 @@ func (f *demoFlags) demo(ctx context.Context) error {
 	if f.report != "" {
 		if err := writeReport(f.report, f.std.stdout, result); err != nil {
 			return fmt.Errorf("cannot write the report: %w", err)
+		}
+	}
+	if f.html != "" {
+		if err := writeHTML(f.html, f.std.stdout, "pace demo", result.Comparisons); err != nil {
+			return err
 		}
 	}
 	_, err = fmt.Fprintf(out, "It took %s. pace compare -- copy|crawl|verify ARGS... does this with work of your own.\n",
@@ -118,6 +130,6 @@ func (f *demoFlags) compare(ctx context.Context, p demoPart, status *screen) (co
 			return comparison{}, err
 		}
 	}
-	r := rounds{rows: settings(limiter.Modes, nil), runs: p.runs, warmup: p.warmup}
+	r := rounds{rows: settings(limiter.Modes, nil), runs: p.runs, warmup: p.warmup, traced: f.html != ""}
 	return compareAll(ctx, w, r, around{}, status)
 }
