@@ -80,20 +80,30 @@ func (d *drawing) text(class, anchor string, x, y float64, text string) {
 	d.add(mark{Kind: "text", Class: class, Anchor: anchor, X: px(x), Y: px(y), Text: text})
 }
 
-// heading writes a row's name with its colour before it, and a figure at the other end if there is room.
-func (d *drawing) heading(r chartRow, figure string) {
+// heading writes a row's name with its colour before it, and at the other end the first of the figures that has room.
+func (d *drawing) heading(r chartRow, figures ...string) {
 	base := d.y + d.font
 	d.rect("m "+r.class, 0, base-d.font*0.72, d.font*0.72, d.font*0.72, "")
-	d.text("name", "start", d.font*1.1, base, r.name)
-	if d.font*1.1+d.textWidth(r.name)+d.textWidth(figure)+d.font < d.width {
-		d.text("figure", "end", d.width, base, figure)
+	name := r.name
+	if d.narrow() {
+		name = r.short
+	}
+	d.text("name", "start", d.font*1.1, base, name)
+	for _, figure := range figures {
+		if d.font*1.1+d.textWidth(name)+d.textWidth(figure)+d.font < d.width {
+			d.text("figure", "end", d.width, base, figure)
+			break
+		}
 	}
 	d.y += d.line()
 }
 
-// timeAxis draws what a time scale shows, over all that lies between top and here.
+// timeAxis draws what a time scale shows, behind all that lies between top and here.
 func (d *drawing) timeAxis(s scale, top float64) {
 	last := -d.width
+	over := d.marks
+	d.marks = nil
+	defer func() { d.marks = append(d.marks, over...) }()
 	for _, v := range s.ticks(d.fits(s)) {
 		x := s.at(v)
 		d.rule("grid", x, top, x, d.y)

@@ -3,12 +3,15 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"pace/limiter"
 )
 
 // chartRow is a row of the comparison as all pictures show it.
 type chartRow struct {
 	modeResult
 	name  string
+	short string // the name where there is little room
 	class string
 	trace traceFile
 }
@@ -17,7 +20,7 @@ func chartRows(c comparison) []chartRow {
 	names := rowNames(c.Modes)
 	var rows []chartRow
 	for i, m := range c.Modes {
-		r := chartRow{modeResult: m, name: workersName(m, names[i]), class: m.Mode.String()}
+		r := chartRow{modeResult: m, name: workersName(m, names[i]), short: shortName(m), class: m.Mode.String()}
 		if i < len(c.traces) {
 			r.trace = c.traces[i]
 		}
@@ -26,12 +29,22 @@ func chartRows(c comparison) []chartRow {
 	return rows
 }
 
-// speedup is how a row compares with the first, in words; nothing for the first itself.
-func (r chartRow) speedup(i int, base chartRow) string {
-	if i == 0 {
-		return ""
+// shortName is "async ×64".
+func shortName(m modeResult) string {
+	if m.Mode == limiter.Sequential {
+		return m.Mode.String()
 	}
-	return factorText(r.Speedup.Median) + " × " + base.Mode.String()
+	return m.Mode.String() + " ×" + workersText(m)
+}
+
+// wallFigures says how long the i-th row took and how that compares with the first, in ever fewer words.
+func (r chartRow) wallFigures(i int, base chartRow) []string {
+	long, short := r.WallSeconds.text(), durationText(r.WallSeconds.Median)
+	if i == 0 {
+		return []string{long, short}
+	}
+	ratio := factorText(r.Speedup.Median) + " ×"
+	return []string{long + " · " + ratio + " " + base.Mode.String(), short + " · " + ratio, short}
 }
 
 // wallChart shows how long each row took: the median as a bar, the runs as dots.
@@ -46,12 +59,9 @@ func wallChart(id string, rows []chartRow) chart {
 		"Bars: "+strings.Join(said, ", ")+".", func(d *drawing) {
 			s := scale{max: longest, from: 0, to: d.width - 8}
 			for i, r := range rows {
-				figure := r.WallSeconds.text()
-				if ratio := r.speedup(i, rows[0]); ratio != "" {
-					figure += " · " + ratio
-				}
-				d.heading(r, figure)
-				d.rect("m "+r.class, s.at(0), d.y, max(s.at(r.WallSeconds.Median), 1), 16, figure)
+				figures := r.wallFigures(i, rows[0])
+				d.heading(r, figures...)
+				d.rect("m "+r.class, s.at(0), d.y, max(s.at(r.WallSeconds.Median), 1), 16, figures[0])
 				d.rule("whisker", s.at(r.WallSeconds.Min), d.y+8, s.at(r.WallSeconds.Max), d.y+8)
 				for _, run := range r.Runs {
 					d.dot("run", s.at(run.WallSeconds), d.y+8, 3.5, durationText(run.WallSeconds))
@@ -111,7 +121,7 @@ func cpuChart(id string, rows []chartRow) chart {
 		s := scale{max: 1, from: 0, to: d.width}
 		for _, r := range rows {
 			p := r.cpuParts()
-			d.heading(r, p.text())
+			d.heading(r, p.text(), percentText(p.cpu))
 			x := s.at(p.cpu)
 			d.rect("m "+r.class, 0, d.y, x, 18, "computing "+percentText(p.cpu))
 			d.rect("wait "+r.class, x, d.y, s.at(p.other), 18, "waiting "+percentText(p.other))

@@ -24,7 +24,7 @@ func (s scale) at(v float64) float64 {
 	return s.from + share*(s.to-s.from)
 }
 
-// ticks returns values on the scale that are round numbers, about as many as are asked for, at least one.
+// ticks returns values on the scale that are round numbers, about as many as are asked for.
 func (s scale) ticks(about int) []float64 {
 	if s.log {
 		return logTicks(s.min, s.max, about)

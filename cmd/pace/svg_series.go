@@ -8,6 +8,7 @@ import (
 
 const (
 	mostParts  = 220 // of a series, as wide as the canvas
+	fewParts   = 48  // where more would show each operation instead of what they come to
 	tableParts = 40
 )
 
@@ -17,6 +18,7 @@ type course struct {
 	unit            string
 	values          func(traceFile) []rounded
 	scaled          float64 // values are divided by it
+	parts           int     // at most
 	mean            func(chartRow, float64) string
 }
 
@@ -26,9 +28,9 @@ func inFlightChart(id string, rows []chartRow) chart {
 		id: id, title: "In flight over time",
 		note:   "How many operations ran at once. All of the run, on the same scales for all.",
 		unit:   "in flight",
-		values: func(t traceFile) []rounded { return t.series.InFlight }, scaled: 1,
+		values: func(t traceFile) []rounded { return t.series.InFlight }, scaled: 1, parts: mostParts,
 		mean: func(r chartRow, mean float64) string {
-			return fmt.Sprintf("%s on average, for %s", shortNumber(mean), durationText(r.trace.series.End))
+			return fmt.Sprintf("on average %s for %s", shortNumber(mean), durationText(r.trace.series.End))
 		},
 	}, rows)
 }
@@ -37,7 +39,8 @@ func inFlightChart(id string, rows []chartRow) chart {
 func throughputChart(id, tool string, rows []chartRow) chart {
 	k := course{
 		id: id, title: "Throughput over time",
-		note: "What was done each second. What an operation moves counts evenly over the time that it takes.",
+		note:  "What was done each second. What an operation moves counts evenly over the time that it takes.",
+		parts: fewParts,
 	}
 	if tool == "crawl" {
 		k.unit, k.scaled = "requests/s", 1
@@ -46,7 +49,7 @@ func throughputChart(id, tool string, rows []chartRow) chart {
 		k.values = func(t traceFile) []rounded { return t.series.Bytes }
 		k.unit, k.scaled = byteUnit(rows)
 	}
-	k.mean = func(_ chartRow, mean float64) string { return shortNumber(mean) + " " + k.unit + " on average" }
+	k.mean = func(_ chartRow, mean float64) string { return "on average " + shortNumber(mean) + " " + k.unit }
 	return courseChart(k, rows)
 }
 
@@ -101,9 +104,9 @@ func courseChart(k course, rows []chartRow) chart {
 		return of, top
 	}
 	c := newChart(k.id, k.title, k.note, strings.Join(said, "; ")+".", func(d *drawing) {
-		most := mostParts
+		most := k.parts
 		if d.narrow() {
-			most /= 2
+			most = min(most, mostParts/2)
 		}
 		values, top := sampled(parts(step, end, most))
 		x := scale{max: end, from: d.gutter, to: d.width}

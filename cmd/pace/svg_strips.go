@@ -6,18 +6,21 @@ import (
 )
 
 const (
-	mostStripped  = 200  // operations of a row
-	stripsTogther = 2400 // of all rows
+	// How many operations of a row are shown. With more, one that runs at the same time as many others would be too thin.
+	mostStripped = 60
+	mostListed   = 200 // in the table
+	stripHeight  = 200 // of a row at most
+	allStrips    = 750 // of all rows together, if that leaves 66 for each
 )
 
 // stripChart shows the first operations of each row, one below the other in the order of their start.
 func stripChart(id string, rows []chartRow) chart {
-	first := min(mostStripped, max(stripsTogther/len(rows), 20))
+	height := min(stripHeight, max(allStrips/float64(len(rows)), 66))
 	strips := make([][]tracedOperation, len(rows))
 	end, most := 0.0, 0
 	var said []string
 	for i, r := range rows {
-		strips[i] = r.trace.operations[:min(first, len(r.trace.operations))]
+		strips[i] = r.trace.operations[:min(mostStripped, len(r.trace.operations))]
 		last := 0.0
 		for _, o := range strips[i] {
 			last = max(last, o.End)
@@ -33,7 +36,7 @@ func stripChart(id string, rows []chartRow) chart {
 	c := newChart(id, "The first operations, one by one", note, strings.Join(said, "; ")+".", func(d *drawing) {
 		s := scale{max: end, from: 0, to: d.width}
 		top := 0.0
-		step := min(max(min(150, 900/float64(len(rows)))/float64(max(most, 1)), 0.75), 11)
+		step := min(height/float64(max(most, 1)), 11)
 		for i, r := range rows {
 			d.heading(r, failedText(strips[i]))
 			for k, o := range strips[i] {
@@ -55,7 +58,7 @@ func stripChart(id string, rows []chartRow) chart {
 		}
 		d.timeAxis(s, top)
 	})
-	c.Tables = stripTables(rows, strips)
+	c.Tables = stripTables(rows)
 	return c
 }
 
@@ -108,13 +111,14 @@ func clipMiddle(s string, most int) string {
 	return string(runes[:half]) + "…" + string(runes[len(runes)-half:])
 }
 
-func stripTables(rows []chartRow, strips [][]tracedOperation) []dataTable {
+func stripTables(rows []chartRow) []dataTable {
+	most := max(min(mostListed, 2400/len(rows)), mostStripped)
 	var tables []dataTable
-	for i, r := range rows {
+	for _, r := range rows {
 		t := dataTable{
 			Caption: r.name, Head: []string{"start s", "end s", "worker", "thread", "kind", "item", "offset", "bytes", "error"},
 		}
-		for _, o := range strips[i] {
+		for _, o := range r.trace.operations[:min(most, len(r.trace.operations))] {
 			worker, thread := "", ""
 			if o.Worker != nil {
 				worker = fmt.Sprint(*o.Worker)
