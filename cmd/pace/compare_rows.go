@@ -52,7 +52,7 @@ func parseWorkersList(s string) ([]string, error) {
 		if word != autoWorkers {
 			n, err := countKind(1, maxWorkers, "").parse(word)
 			if err != nil {
-				return nil, fmt.Errorf("%q is %w", word, err)
+				return nil, fmt.Errorf("%q: %w", word, err)
 			}
 			word = fmt.Sprint(n)
 		}
