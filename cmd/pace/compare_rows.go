@@ -85,9 +85,12 @@ type rounds struct {
 	runs, warmup int
 }
 
+// runFunc does the work once.
+type runFunc = func(context.Context, setting) (report, error)
+
 // measure runs every row, in turns, so that what changes on the machine meanwhile meets all rows alike. It returns the
 // runs of each row, without those to warm up.
-func (r rounds) measure(ctx context.Context, status *screen, run func(context.Context, setting) (report, error)) ([][]report, error) {
+func (r rounds) measure(ctx context.Context, status *screen, run runFunc) ([][]report, error) {
 	defer status.erase()
 	runs := make([][]report, len(r.rows))
 	for round := range r.warmup + r.runs {
