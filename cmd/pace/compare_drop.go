@@ -46,7 +46,7 @@ func (w compared) localFiles() []string {
 	return paths
 }
 
-// now drops what is to be dropped. The run itself says what it cannot read.
+// now drops what is to be dropped.
 func (d dropped) now(ctx context.Context, w compared) error {
 	if d.all {
 		return dropEverything()
@@ -62,13 +62,13 @@ func (d dropped) now(ctx context.Context, w compared) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err != nil || !entry.Type().IsRegular() { // opening a pipe would wait for its writer
-				return nil
+			if err == nil && entry.Type().IsRegular() { // opening a pipe would wait for its writer
+				err = dropFile(path)
 			}
-			if err := dropFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-				return &fs.PathError{Op: "drop from memory", Path: path, Err: err}
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+				return nil // the run itself says so
 			}
-			return nil
+			return err
 		})
 		if err != nil {
 			return err

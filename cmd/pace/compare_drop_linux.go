@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -14,7 +15,10 @@ func dropFile(path string) error {
 	}
 	defer func() { _ = f.Close() }()
 	_ = f.Sync() // a file system that cannot has nothing to write back
-	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+	if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+		return &fs.PathError{Op: "drop", Path: path, Err: err}
+	}
+	return nil
 }
 
 // dropEverything drops pages, directory entries and inodes (proc_sys_vm(5)).

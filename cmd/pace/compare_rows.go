@@ -52,7 +52,7 @@ func parseWorkersList(s string) ([]string, error) {
 		if word != autoWorkers {
 			n, err := countKind(1, maxWorkers, "").parse(word)
 			if err != nil {
-				return nil, fmt.Errorf("%q is %w", word, err)
+				return nil, fmt.Errorf("%q: %w", word, err)
 			}
 			word = fmt.Sprint(n)
 		}
@@ -86,9 +86,12 @@ type rounds struct {
 	traced       bool // one more run of each row tells what it did when
 }
 
+// runFunc does the work once.
+type runFunc = func(context.Context, setting) (report, error)
+
 // measure runs every row, in turns, so that what changes on the machine meanwhile meets all rows alike. It returns the
 // runs of each row, without those to warm up.
-func (r rounds) measure(ctx context.Context, status *screen, run func(context.Context, setting) (report, error)) ([][]report, error) {
+func (r rounds) measure(ctx context.Context, status *screen, run runFunc) ([][]report, error) {
 	defer status.erase()
 	runs := make([][]report, len(r.rows))
 	for round := range r.warmup + r.runs {

@@ -88,7 +88,8 @@ func choiceText(rows []modeResult, best int) string {
 		})
 	}
 	ratio := ratioOf(walls(rows[against].Runs), walls(rows[best].Runs))
-	text := fmt.Sprintf("Use %s: %s times as fast as %s", workersName(rows[best], names[best]), factorText(ratio.Median), names[against])
+	text := fmt.Sprintf("Use %s: %s times as fast as %s",
+		workersName(rows[best], names[best]), factorText(ratio.Median), names[against])
 	switch n := len(equal); {
 	case n == 0:
 	case n == 1:

@@ -20,7 +20,8 @@ func (c comparison) runWarnings() []string {
 	var warnings []string
 	if c.Runs < fewestForTest {
 		warnings = append(warnings, fmt.Sprintf("%s of each row are too few for a test: only rows whose runs do not overlap "+
-			"and are apart by a factor of %.1f count as different; --runs 5 shows more", countOf(int64(c.Runs), "run"), clearFactor))
+			"and are apart by a factor of %.1f count as different; --runs 5 shows more",
+			countOf(int64(c.Runs), "run"), clearFactor))
 	}
 	names := rowNames(c.Modes)
 	warnings = append(warnings, c.outlierWarnings(names)...)

@@ -106,7 +106,8 @@ func (s *stage) makeFiles(ctx context.Context) error {
 	for _, name := range []string{"file", "same"} {
 		err := writeBlob(ctx, s.path(name), s.file)
 		if _, ok := errors.AsType[*fs.PathError](err); ok {
-			return fmt.Errorf("the demo needs %s in %s: %w", bytesText(float64(s.need())), filepath.Dir(s.dir), errors.Unwrap(err))
+			return fmt.Errorf("the demo needs %s in %s: %w",
+				bytesText(float64(s.need())), filepath.Dir(s.dir), errors.Unwrap(err))
 		}
 		if err != nil {
 			return err

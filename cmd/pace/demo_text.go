@@ -14,7 +14,8 @@ func (c comparison) short(number int) string {
 			percentText(m.CPUShare), percentText(m.WaitShare), fmt.Sprintf("%.0f", m.OSThreadsPeak),
 		})
 	}
-	return wrap(fmt.Sprintf("%d. %s", number, c.Title), helpWidth) + "\n\n" + t.text() + "\n" + wrap(c.sentence(), helpWidth) + "\n"
+	return fmt.Sprintf("%s\n\n%s\n%s\n",
+		wrap(fmt.Sprintf("%d. %s", number, c.Title), helpWidth), t.text(), wrap(c.sentence(), helpWidth))
 }
 
 // sentence says in one what the comparison found.

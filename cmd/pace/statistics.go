@@ -8,7 +8,10 @@ import (
 
 // median returns the middle of at least one value.
 func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
+	return middle(slices.Sorted(slices.Values(values)))
+}
+
+func middle(sorted []float64) float64 {
 	n := len(sorted)
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
@@ -46,20 +49,20 @@ func ratioOf(base, of []float64) factor {
 	ratios := make([]float64, resamples)
 	drawnBase, drawnOf := make([]float64, len(base)), make([]float64, len(of))
 	for i := range ratios {
-		draw(random, drawnBase, base)
-		draw(random, drawnOf, of)
-		ratios[i] = perSecond(median(drawnBase), median(drawnOf))
+		ratios[i] = perSecond(drawnMedian(random, drawnBase, base), drawnMedian(random, drawnOf, of))
 	}
 	slices.Sort(ratios)
 	f.Low, f.High = ratios[resamples*25/1000], ratios[resamples*975/1000-1]
 	return f
 }
 
-// draw fills dst with values of src, each as likely as the others each time.
-func draw(random *rand.Rand, dst, src []float64) {
-	for i := range dst {
-		dst[i] = src[random.IntN(len(src))]
+// drawnMedian fills drawn with values of src, each as likely as the others each time, and returns their median.
+func drawnMedian(random *rand.Rand, drawn, src []float64) float64 {
+	for i := range drawn {
+		drawn[i] = src[random.IntN(len(src))]
 	}
+	slices.Sort(drawn)
+	return middle(drawn)
 }
 
 const (
@@ -76,15 +79,19 @@ const (
 // differ tells whether the runs of a and b show a difference that matters and is hardly chance. A bootstrap interval of a
 // few runs is too narrow, so the Mann-Whitney test must agree with it.
 func differ(a, b []float64) bool {
-	ratio := ratioOf(a, b)
-	if ratio.Median < leastFactor && ratio.Median > 1/leastFactor {
+	ratio := perSecond(median(a), median(b))
+	if ratio < leastFactor && ratio > 1/leastFactor {
 		return false
 	}
 	if min(len(a), len(b)) < fewestForTest {
 		apart := slices.Max(a) < slices.Min(b) || slices.Max(b) < slices.Min(a)
-		return apart && (ratio.Median >= clearFactor || ratio.Median <= 1/clearFactor)
+		return apart && (ratio >= clearFactor || ratio <= 1/clearFactor)
 	}
-	return (ratio.Low > 1 || ratio.High < 1) && rankTest(a, b) < alpha
+	if rankTest(a, b) >= alpha {
+		return false
+	}
+	interval := ratioOf(a, b)
+	return interval.Low > 1 || interval.High < 1
 }
 
 // modifiedScore is what Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993) call an outlier's least score.
@@ -93,11 +100,11 @@ const modifiedScore = 3.5
 // modifiedScores returns each value's distance from the median in units of a robust deviation: the median of all
 // distances, or their mean where half of them are 0.
 func modifiedScores(values []float64) []float64 {
-	middle := median(values)
+	center := median(values)
 	distances := make([]float64, len(values))
 	var mean float64
 	for i, v := range values {
-		distances[i] = math.Abs(v - middle)
+		distances[i] = math.Abs(v - center)
 		mean += distances[i] / float64(len(values))
 	}
 	unit := median(distances) / 0.6745
@@ -106,7 +113,7 @@ func modifiedScores(values []float64) []float64 {
 	}
 	scores := make([]float64, len(values))
 	for i, v := range values {
-		scores[i] = perSecond(v-middle, unit)
+		scores[i] = perSecond(v-center, unit)
 	}
 	return scores
 }
