@@ -28,5 +28,5 @@ func (c *child) traced(ctx context.Context, s setting) (traceFile, error) {
 	if _, err := c.run(ctx, s); err != nil {
 		return traceFile{}, err
 	}
-	return readTrace(path)
+	return readTrace(path, mostListed)
 }

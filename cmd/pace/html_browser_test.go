@@ -189,10 +189,11 @@ func checkSeen(t *testing.T, p *browserPage, name string) {
 			const b = e.getBoundingClientRect();
 			return b.left < box.left - 2 || b.right > box.right + 2 || b.bottom > box.bottom + 2;
 		});
-		return marks.length < 3 || cut.length > 0;
-	}).map(f => f.id).join(" ")`
+		f.wrong = marks.length < 3 ? " has " + marks.length + " marks" : cut.length > 0 ? " cuts " + cut[0].textContent : "";
+		return f.wrong !== "";
+	}).map(f => f.id + (f.wrong || " is not one picture")).join(", ")`
 	if ids := inPage[string](t, p, bad); ids != "" {
-		t.Errorf("%s: not one picture, too few marks, or text that is cut: %s", name, ids)
+		t.Errorf("%s: %s", name, ids)
 	}
 	const small = `Math.min(...[...document.querySelectorAll("svg text")].filter(e => e.getBoundingClientRect().width > 0)
 		.map(e => e.ownerSVGElement.getBoundingClientRect().width / e.ownerSVGElement.viewBox.baseVal.width *

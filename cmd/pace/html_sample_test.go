@@ -28,7 +28,7 @@ func sampleTrace(mode limiter.Mode, workers, operations int) traceFile {
 			o.Item, o.Error = nastyURL, `"<script>" is no answer`
 		}
 		free[w] = o.End
-		t.operations = append(t.operations, o)
+		t.operations, t.took = append(t.operations, o), append(t.took, took)
 	}
 	t.series = sampleSeries(t.operations)
 	return t

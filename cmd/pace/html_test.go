@@ -181,7 +181,7 @@ func TestHTMLReportOfNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty, err := parseTrace(bytes.NewReader(text))
+	empty, err := parseTrace(bytes.NewReader(text), 10)
 	if err != nil {
 		t.Fatal(err)
 	}

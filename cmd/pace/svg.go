@@ -37,7 +37,7 @@ func (c canvas) narrow() bool { return c.name == "narrow" }
 
 // textWidth guesses how wide a text is. System fonts differ; this is a little more than most of them take.
 func (c canvas) textWidth(text string) float64 {
-	return 0.56 * c.font * float64(utf8.RuneCountInString(text))
+	return 0.6 * c.font * float64(utf8.RuneCountInString(text))
 }
 
 // mark is one element of a picture. The template writes it, and escapes what comes from outside.
@@ -109,12 +109,17 @@ func (d *drawing) timeAxis(s scale, top float64) {
 		d.rule("grid", x, top, x, d.y)
 		label := durationText(v)
 		half := d.textWidth(label) / 2
-		center := min(max(x, half), d.width-half)
-		if center-half < last+4 {
-			continue
+		anchor, left := "middle", x-half
+		switch {
+		case left < 0:
+			anchor, x, left = "start", 0, 0
+		case x+half > d.width:
+			anchor, x, left = "end", d.width, d.width-2*half
 		}
-		last = center + half
-		d.text("tick", "middle", center, d.y+d.font+2, label)
+		if left > last+4 {
+			last = left + 2*half
+			d.text("tick", anchor, x, d.y+d.font+2, label)
+		}
 	}
 	d.y += d.line() + 4
 }

@@ -13,8 +13,8 @@ func latencyChart(id string, rows []chartRow) chart {
 	low, high := math.Inf(1), 0.0
 	var said []string
 	for _, r := range rows {
-		for _, o := range r.trace.operations {
-			low, high = min(low, o.End-o.Start), max(high, o.End-o.Start)
+		for _, took := range r.trace.took {
+			low, high = min(low, took), max(high, took)
 		}
 		low, high = min(low, positive(r.LatencyMS.P50/1000)), max(high, r.LatencyMS.Max/1000)
 		said = append(said, r.name+": "+r.quantiles())
@@ -25,7 +25,7 @@ func latencyChart(id string, rows []chartRow) chart {
 	low, high = max(low*0.9, 1e-7), max(high*1.1, low*2)
 	histograms, top := make([][]float64, len(rows)), 0.0
 	for i, r := range rows {
-		histograms[i] = histogram(r.trace.operations, low, high)
+		histograms[i] = histogram(r.trace.took, low, high)
 		for _, share := range histograms[i] {
 			top = max(top, share)
 		}
@@ -38,7 +38,7 @@ func latencyChart(id string, rows []chartRow) chart {
 		height := min(max(280/float64(len(rows)), 30), 64)
 		for i, r := range rows {
 			d.heading(r, r.quantiles())
-			y := scale{max: top, from: d.y + height, to: d.y}
+			y := scale{max: top, from: d.y + height, to: d.y + 4}
 			for k, share := range histograms[i] {
 				if share > 0 {
 					from, to := x.at(binStart(k, low, high)), x.at(binStart(k+1, low, high))
@@ -78,11 +78,11 @@ func binStart(k int, low, high float64) float64 {
 }
 
 // histogram returns the share of the operations in each bin, of equal width on a logarithmic scale.
-func histogram(ops []tracedOperation, low, high float64) []float64 {
+func histogram(took []float64, low, high float64) []float64 {
 	bins := make([]float64, latencyBins)
-	for _, o := range ops {
-		k := int(latencyBins * math.Log((o.End-o.Start)/low) / math.Log(high/low))
-		bins[min(max(k, 0), latencyBins-1)] += 1 / float64(len(ops))
+	for _, v := range took {
+		k := int(latencyBins * math.Log(v/low) / math.Log(high/low))
+		bins[min(max(k, 0), latencyBins-1)] += 1 / float64(len(took))
 	}
 	return bins
 }

@@ -55,7 +55,7 @@ func roundUp(v float64) float64 {
 	return 10 * power
 }
 
-// logTicks takes all of 1, 2 and 5 times the powers of ten if they are few enough, or only the powers, or some of them.
+// logTicks takes as many multiples of the powers of ten as are few enough, or only the powers, or some of them.
 func logTicks(low, high float64, about int) []float64 {
 	first, last := math.Floor(math.Log10(low)), math.Ceil(math.Log10(high))
 	within := func(numbers []float64, stride float64) (ticks []float64) {
@@ -68,8 +68,10 @@ func logTicks(low, high float64, about int) []float64 {
 		}
 		return ticks
 	}
-	if all := within([]float64{1, 2, 5}, 1); len(all) <= max(about, 2) {
-		return all
+	for _, numbers := range [][]float64{{1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 2, 5}} {
+		if all := within(numbers, 1); len(all) <= max(about, 2) {
+			return all
+		}
 	}
 	for stride := 1.0; ; stride++ {
 		if ticks := within([]float64{1}, stride); len(ticks) <= max(about, 2) {

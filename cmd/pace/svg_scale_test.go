@@ -46,6 +46,8 @@ func TestTicks(t *testing.T) {
 		{scale{min: 0.001, max: 1, log: true}, 5, []float64{0.001, 0.01, 0.1, 1}},
 		{scale{min: 0.004, max: 0.06, log: true}, 5, []float64{0.005, 0.01, 0.02, 0.05}},
 		{scale{min: 1e-6, max: 1000, log: true}, 4, []float64{1e-6, 1e-3, 1, 1000}},
+		{scale{min: 0.036, max: 0.067, log: true}, 4, []float64{0.04, 0.05, 0.06}},
+		{scale{min: 0.0011, max: 0.9, log: true}, 4, []float64{0.01, 0.1}},
 		{scale{min: 0.021, max: 0.022, log: true}, 4, nil},
 	} {
 		if d := cmp.Diff(test.want, test.s.ticks(test.about), nearly); d != "" {
@@ -109,8 +111,7 @@ func TestParts(t *testing.T) {
 }
 
 func TestHistogram(t *testing.T) {
-	ops := []tracedOperation{{End: 0.001}, {End: 0.001}, {Start: 1, End: 1.1}, {End: 50}}
-	got := histogram(ops, 0.001, 10)
+	got := histogram([]float64{0.001, 0.001, 0.1, 50}, 0.001, 10)
 	sum := 0.0
 	for _, share := range got {
 		sum += share

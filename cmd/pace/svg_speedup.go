@@ -111,9 +111,9 @@ func (d *drawing) speedupLine(mode limiter.Mode, rows []chartRow, x, y scale) {
 		case limiter.Sequential:
 			d.path("m "+r.class, fmt.Sprintf("M%v %vl6 6l-6 6l-6 -6Z", px(at), px(up-6)), hint)
 		case limiter.Threads:
-			d.rect("m "+r.class, at-5, up-5, 10, 10, hint)
+			d.rect("m "+r.class, at-6.5, up-6.5, 13, 13, hint)
 		default:
-			d.dot("m "+r.class, at, up, 5.5, hint)
+			d.dot("m "+r.class, at, up, 4.5, hint)
 		}
 	}
 	if path.Len() > 0 {

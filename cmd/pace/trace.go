@@ -61,7 +61,8 @@ func (r rounded) MarshalJSON() ([]byte, error) {
 // traceFile is a trace as it is read back.
 type traceFile struct {
 	traceHeader
-	operations []tracedOperation
+	operations []tracedOperation // the first
+	took       []float64         // seconds of all
 	series     tracedSeries
 }
 
@@ -161,21 +162,21 @@ func appendJSONText(b []byte, s string) []byte {
 	return append(b, quoted...)
 }
 
-// readTrace reads what traceText has made.
-func readTrace(path string) (traceFile, error) {
+// readTrace reads what traceText has made. It keeps so many of the operations.
+func readTrace(path string, keep int) (traceFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return traceFile{}, err
 	}
 	defer func() { _ = f.Close() }()
-	t, err := parseTrace(f)
+	t, err := parseTrace(f, keep)
 	if err != nil {
 		return t, fmt.Errorf("%s is no trace: %w", path, err)
 	}
 	return t, nil
 }
 
-func parseTrace(r io.Reader) (t traceFile, err error) {
+func parseTrace(r io.Reader, keep int) (t traceFile, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	if !lines.Scan() {
@@ -193,7 +194,10 @@ func parseTrace(r io.Reader) (t traceFile, err error) {
 		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 			return t, err
 		}
-		t.operations = append(t.operations, o)
+		t.took = append(t.took, o.End-o.Start)
+		if len(t.operations) < keep {
+			t.operations = append(t.operations, o)
+		}
 	}
 	if lines.Err() != nil {
 		return t, lines.Err()

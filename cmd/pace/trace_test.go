@@ -33,7 +33,7 @@ func TestTraceReadsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := parseTrace(strings.NewReader(string(text)))
+	got, err := parseTrace(strings.NewReader(string(text)), 10)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
@@ -43,6 +43,9 @@ func TestTraceReadsBack(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got.traceHeader); d != "" {
 		t.Errorf("header (-want +got):\n%s", d)
+	}
+	if few, err := parseTrace(strings.NewReader(string(text)), 1); err != nil || len(few.operations) != 1 || len(few.took) != 2 {
+		t.Errorf("%d operations and %d times, of 1 and 2: %v", len(few.operations), len(few.took), err)
 	}
 	for i, o := range got.operations {
 		r := trace.Records()[i]
@@ -62,7 +65,7 @@ func TestTraceReadsBack(t *testing.T) {
 		t.Errorf("series %+v", got.series)
 	}
 	for _, cut := range []int{0, 1, len(text) / 2, strings.LastIndex(string(text), `{"series"`)} {
-		if _, err := parseTrace(strings.NewReader(string(text[:cut]))); err == nil {
+		if _, err := parseTrace(strings.NewReader(string(text[:cut])), 10); err == nil {
 			t.Errorf("the first %d bytes of a trace are one", cut)
 		}
 	}
@@ -87,7 +90,7 @@ func traceOf(t *testing.T, args ...string) traceFile {
 	if err != nil {
 		t.Fatalf("%v: %v\n%s", args, err, out)
 	}
-	got, err := readTrace(path)
+	got, err := readTrace(path, progress.TraceLimit)
 	if err != nil {
 		t.Fatal(err)
 	}
