@@ -24,8 +24,8 @@ var (
 )
 
 func htmlFlag(group, cost string, path *string) cli.Flag {
-	return valueFlag(group, "html", "write a report with pictures to `FILE`, a page that loads nothing; - is stdout, instead of the "+
-		"tables"+cost, into(path, textKind, ""))
+	return valueFlag(group, "html", "write a report with pictures to `FILE`, a page that loads nothing; - is stdout, instead "+
+		"of the tables"+cost, into(path, textKind, ""))
 }
 
 // writeHTML writes the report of comparisons to a file, or to stdout for "-".
@@ -80,7 +80,7 @@ func htmlReport(title string, comparisons []comparison) ([]byte, error) {
 	p := page{
 		Policy: "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src 'sha256-" +
 			base64.StdEncoding.EncodeToString(sum[:]) + "'",
-		Style: template.CSS(styleText), //nolint:gosec // ours, and not from outside
+		Style: template.CSS(styleText), // ours: nothing of it is from outside
 		Title: title, Made: madeText(comparisons[0].Started), Machine: machinePairs(comparisons[0].Machine),
 	}
 	for i, c := range comparisons {

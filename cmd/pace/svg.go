@@ -170,23 +170,21 @@ func newChart(id, title, note, detail string, draw func(*drawing)) chart {
 	return c
 }
 
-// areaPath returns the outline of steps over a line at zero, each as wide as the others.
+// areaPath returns the outline of steps over a line at zero, each as wide as the others, up to the last that is above it.
 func areaPath(values []float64, x, y scale) string {
 	var b strings.Builder
 	at := func(letter byte, x, y float64) { fmt.Fprintf(&b, "%c%v %v", letter, px(x), px(y)) }
 	step := (x.max - x.min) / float64(max(len(values), 1))
-	at('M', x.at(x.min), y.at(0))
-	last := 0
-	for i, v := range values {
-		from, to := x.at(x.min+float64(i)*step), x.at(x.min+float64(i+1)*step)
-		if v == 0 && (i+1 == len(values) || values[i+1] == 0) && (i == 0 || values[i-1] == 0) {
-			continue // nothing, between nothings
-		}
-		at('L', from, y.at(v))
-		at('L', to, y.at(v))
-		last = i + 1
+	end := len(values)
+	for end > 0 && values[end-1] == 0 {
+		end--
 	}
-	at('L', x.at(x.min+float64(last)*step), y.at(0))
+	at('M', x.at(x.min), y.at(0))
+	for i, v := range values[:end] {
+		at('L', x.at(x.min+float64(i)*step), y.at(v))
+		at('L', x.at(x.min+float64(i+1)*step), y.at(v))
+	}
+	at('L', x.at(x.min+float64(end)*step), y.at(0))
 	b.WriteByte('Z')
 	return b.String()
 }

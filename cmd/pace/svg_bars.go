@@ -75,7 +75,9 @@ func wallChart(id string, rows []chartRow) chart {
 }
 
 func wallTable(rows []chartRow) dataTable {
-	t := dataTable{Caption: "Wall seconds", Head: []string{"mode", "median", "least", "most", "deviation", "times as fast", "95 %"}}
+	t := dataTable{
+		Caption: "Wall seconds", Head: []string{"mode", "median", "least", "most", "deviation", "times as fast", "95 %"},
+	}
 	for i, r := range rows {
 		interval := ""
 		if i > 0 && len(r.Runs) > 1 {
@@ -149,7 +151,9 @@ func cpuChart(id string, rows []chartRow) chart {
 	if limited {
 		c.Legend = append(c.Legend, legend{"limit", "waiting for a rate or a delay"})
 	}
-	t := dataTable{Caption: "Shares of the CPU time that could have been used", Head: []string{"mode", "computing", "waiting", "for a limit"}}
+	t := dataTable{
+		Caption: "Shares of the CPU time that could have been used", Head: []string{"mode", "computing", "waiting", "for a limit"},
+	}
 	for _, r := range rows {
 		p := r.cpuParts()
 		t.Rows = append(t.Rows, []string{r.name, percentText(p.cpu), percentText(p.other), percentText(p.limiter)})

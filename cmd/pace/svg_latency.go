@@ -39,13 +39,7 @@ func latencyChart(id string, rows []chartRow) chart {
 		for i, r := range rows {
 			d.heading(r, r.quantiles())
 			y := scale{max: top, from: d.y + height, to: d.y + 4}
-			for k, share := range histograms[i] {
-				if share > 0 {
-					from, to := x.at(binStart(k, low, high)), x.at(binStart(k+1, low, high))
-					hint := fmt.Sprintf("%s of %s to %s", percentText(share), durationText(binStart(k, low, high)), durationText(binStart(k+1, low, high)))
-					d.rect("m "+r.class, from, y.at(share)-1, max(to-from-1, 1), y.at(0)-y.at(share)+1, hint)
-				}
-			}
+			d.bins(r, histograms[i], x, y)
 			d.rule("grid", 0, y.at(0), d.width, y.at(0))
 			for _, q := range []float64{r.LatencyMS.P50, r.LatencyMS.P99} {
 				if q > 0 {
@@ -57,11 +51,26 @@ func latencyChart(id string, rows []chartRow) chart {
 		}
 		d.timeAxis(x, 0)
 	})
-	c.Legend = []legend{{"m ink", "share of the " + noun + "s in the traced run"}, {"quantile", "p50 and p99 of the measured runs"}}
+	c.Legend = []legend{
+		{"m ink", "share of the " + noun + "s in the traced run"}, {"quantile", "p50 and p99 of the measured runs"},
+	}
 	c.Tables = []dataTable{latencyTable(rows)}
 	return c
 }
 
+// bins draws a histogram over a logarithmic scale.
+func (d *drawing) bins(r chartRow, shares []float64, x, y scale) {
+	for k, share := range shares {
+		if share == 0 {
+			continue
+		}
+		from, to := binStart(k, x.min, x.max), binStart(k+1, x.min, x.max)
+		hint := fmt.Sprintf("%s took %s to %s", percentText(share), durationText(from), durationText(to))
+		d.rect("m "+r.class, x.at(from), y.at(share)-1, max(x.at(to)-x.at(from)-1, 1), y.at(0)-y.at(share)+1, hint)
+	}
+}
+
+// positive leaves 0, which stands for nothing measured, out of a minimum.
 func positive(v float64) float64 {
 	if v > 0 {
 		return v
@@ -90,10 +99,11 @@ func histogram(took []float64, low, high float64) []float64 {
 func latencyTable(rows []chartRow) dataTable {
 	t := dataTable{Caption: "Milliseconds, medians of the measured runs", Head: []string{"mode", "p50", "p90", "p99", "most"}}
 	for _, r := range rows {
-		l := r.LatencyMS
-		t.Rows = append(t.Rows, []string{
-			r.name, fmt.Sprintf("%.3f", l.P50), fmt.Sprintf("%.3f", l.P90), fmt.Sprintf("%.3f", l.P99), fmt.Sprintf("%.3f", l.Max),
-		})
+		row := []string{r.name}
+		for _, ms := range []float64{r.LatencyMS.P50, r.LatencyMS.P90, r.LatencyMS.P99, r.LatencyMS.Max} {
+			row = append(row, fmt.Sprintf("%.3f", ms))
+		}
+		t.Rows = append(t.Rows, row)
 	}
 	return t
 }

@@ -124,7 +124,7 @@ func TestHistogram(t *testing.T) {
 
 func TestAreaPath(t *testing.T) {
 	x, y := scale{max: 4, to: 40}, scale{max: 2, from: 20, to: 0}
-	if got, want := areaPath([]float64{1, 2, 0, 0}, x, y), "M0 20L0 10L10 10L10 0L20 0L20 20L30 20L30 20Z"; got != want {
+	if got, want := areaPath([]float64{1, 2, 0, 0}, x, y), "M0 20L0 10L10 10L10 0L20 0L20 20Z"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if got := areaPath(make([]float64, 1000), x, y); strings.Count(got, "L") != 1 {

@@ -28,8 +28,8 @@ func stripChart(id string, rows []chartRow) chart {
 		end, most = max(end, last), max(most, len(strips[i]))
 		said = append(said, fmt.Sprintf("%s: %s in %s", r.name, countOf(int64(len(strips[i])), "operation"), durationText(last)))
 	}
-	note := "Each line is one " + operationNoun(rows) + ", from its start to its end, in the order of their starts. A staircase " +
-		"is one after another; lines above each other run at once. The time is the same for all."
+	note := "Each line is one " + operationNoun(rows) + ", from its start to its end, in the order of their starts. A " +
+		"staircase is one after another; lines above each other run at once. The time is the same for all."
 	if all := rows[0].trace.Operations; all > int64(most) {
 		note += fmt.Sprintf(" These are the first %d.", most)
 	}
