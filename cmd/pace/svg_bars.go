@@ -152,7 +152,8 @@ func cpuChart(id string, rows []chartRow) chart {
 		c.Legend = append(c.Legend, legend{"limit", "waiting for a rate or a delay"})
 	}
 	t := dataTable{
-		Caption: "Shares of the CPU time that could have been used", Head: []string{"mode", "computing", "waiting", "for a limit"},
+		Caption: "Shares of the CPU time that could have been used",
+		Head:    []string{"mode", "computing", "waiting", "for a limit"},
 	}
 	for _, r := range rows {
 		p := r.cpuParts()
