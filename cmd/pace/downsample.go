@@ -2,7 +2,7 @@ package main
 
 // downsample returns the averages of a series over n equal parts of the time up to end. Each value of the series stands
 // for a step, the last for what is left of the time until the series ends; after that there is nothing.
-func downsample(values []rounded, step, seriesEnd, end float64, n int) []float64 {
+func downsample(values []float64, step, seriesEnd, end float64, n int) []float64 {
 	means := make([]float64, n)
 	if end <= 0 || step <= 0 {
 		return means
@@ -13,7 +13,7 @@ func downsample(values []rounded, step, seriesEnd, end float64, n int) []float64
 		to := min(from+step, seriesEnd, end)
 		for k := max(int(from/width), 0); k < n && float64(k)*width < to; k++ {
 			if overlap := min(to, float64(k+1)*width) - max(from, float64(k)*width); overlap > 0 {
-				means[k] += float64(v) * overlap / width
+				means[k] += v * overlap / width
 			}
 		}
 	}

@@ -41,13 +41,13 @@ func sampleSeries(ops []tracedOperation) tracedSeries {
 		s.End = max(s.End, o.End)
 	}
 	n := int(s.End/s.Step) + 1
-	s.InFlight, s.Bytes, s.Operations = make([]rounded, n), make([]rounded, n), make([]rounded, n)
+	s.InFlight, s.Bytes, s.Operations = make([]float64, n), make([]float64, n), make([]float64, n)
 	for _, o := range ops {
 		for i := int(o.Start / s.Step); i < n && float64(i)*s.Step < o.End; i++ {
-			share := rounded((min(o.End, float64(i+1)*s.Step) - max(o.Start, float64(i)*s.Step)) / s.Step)
+			share := (min(o.End, float64(i+1)*s.Step) - max(o.Start, float64(i)*s.Step)) / s.Step
 			s.InFlight[i] += share
-			s.Operations[i] += share / rounded(o.End-o.Start)
-			s.Bytes[i] += share / rounded(o.End-o.Start) * rounded(o.Bytes)
+			s.Operations[i] += share / (o.End - o.Start)
+			s.Bytes[i] += share / (o.End - o.Start) * float64(o.Bytes)
 		}
 	}
 	return s

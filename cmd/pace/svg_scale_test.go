@@ -78,20 +78,20 @@ func TestPx(t *testing.T) {
 func TestDownsample(t *testing.T) {
 	for _, test := range []struct {
 		name      string
-		values    []rounded
+		values    []float64
 		step, own float64 // of the series, and its end
 		end       float64
 		n         int
 		want      []float64
 	}{
-		{"as it is", []rounded{1, 2, 3}, 1, 3, 3, 3, []float64{1, 2, 3}},
-		{"to one", []rounded{1, 2, 3}, 1, 3, 3, 1, []float64{2}},
-		{"to halves", []rounded{1, 2, 3}, 1, 3, 3, 2, []float64{4. / 3, 8. / 3}},
-		{"to more than there are", []rounded{4, 8}, 1, 2, 2, 4, []float64{4, 4, 8, 8}},
-		{"the last step is short", []rounded{4, 8}, 1, 1.5, 2, 2, []float64{4, 4}},
-		{"others take longer", []rounded{6}, 1, 1, 4, 4, []float64{6, 0, 0, 0}},
+		{"as it is", []float64{1, 2, 3}, 1, 3, 3, 3, []float64{1, 2, 3}},
+		{"to one", []float64{1, 2, 3}, 1, 3, 3, 1, []float64{2}},
+		{"to halves", []float64{1, 2, 3}, 1, 3, 3, 2, []float64{4. / 3, 8. / 3}},
+		{"to more than there are", []float64{4, 8}, 1, 2, 2, 4, []float64{4, 4, 8, 8}},
+		{"the last step is short", []float64{4, 8}, 1, 1.5, 2, 2, []float64{4, 4}},
+		{"others take longer", []float64{6}, 1, 1, 4, 4, []float64{6, 0, 0, 0}},
 		{"nothing", nil, 0, 0, 0, 2, []float64{0, 0}},
-		{"cut", []rounded{1, 1, 9}, 1, 3, 2, 1, []float64{1}},
+		{"cut", []float64{1, 1, 9}, 1, 3, 2, 1, []float64{1}},
 	} {
 		if d := cmp.Diff(test.want, downsample(test.values, test.step, test.own, test.end, test.n), nearly); d != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, d)

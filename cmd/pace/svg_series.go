@@ -16,7 +16,7 @@ const (
 type course struct {
 	id, title, note string
 	unit            string
-	values          func(traceFile) []rounded
+	values          func(traceFile) []float64
 	scaled          float64 // values are divided by it
 	parts           int     // at most
 	mean            func(chartRow, float64) string
@@ -28,7 +28,7 @@ func inFlightChart(id string, rows []chartRow) chart {
 		id: id, title: "In flight over time",
 		note:   "How many operations ran at once. All of the run, on the same scales for all.",
 		unit:   "in flight",
-		values: func(t traceFile) []rounded { return t.series.InFlight }, scaled: 1, parts: mostParts,
+		values: func(t traceFile) []float64 { return t.series.InFlight }, scaled: 1, parts: mostParts,
 		mean: func(r chartRow, mean float64) string {
 			return fmt.Sprintf("on average %s for %s", shortNumber(mean), durationText(r.trace.series.End))
 		},
@@ -44,9 +44,9 @@ func throughputChart(id, tool string, rows []chartRow) chart {
 	}
 	if tool == "crawl" {
 		k.unit, k.scaled = "requests/s", 1
-		k.values = func(t traceFile) []rounded { return t.series.Operations }
+		k.values = func(t traceFile) []float64 { return t.series.Operations }
 	} else {
-		k.values = func(t traceFile) []rounded { return t.series.Bytes }
+		k.values = func(t traceFile) []float64 { return t.series.Bytes }
 		k.unit, k.scaled = byteUnit(rows)
 	}
 	k.mean = func(_ chartRow, mean float64) string { return "on average " + shortNumber(mean) + " " + k.unit }
@@ -71,7 +71,7 @@ func byteUnit(rows []chartRow) (name string, bytes float64) {
 }
 
 // meanOf returns the average over the whole time of a series.
-func meanOf(values []rounded, s tracedSeries) float64 {
+func meanOf(values []float64, s tracedSeries) float64 {
 	if len(values) == 0 {
 		return 0
 	}

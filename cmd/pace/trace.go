@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -45,17 +46,9 @@ type tracedOperation struct {
 type tracedSeries struct {
 	Step       float64   `json:"step_seconds"`
 	End        float64   `json:"end_seconds"`
-	InFlight   []rounded `json:"in_flight"`
-	Bytes      []rounded `json:"bytes_per_second"`
-	Operations []rounded `json:"operations_per_second"`
-}
-
-// rounded is a number of which five digits are written.
-type rounded float64
-
-// MarshalJSON writes the number.
-func (r rounded) MarshalJSON() ([]byte, error) {
-	return strconv.AppendFloat(nil, float64(r), 'g', 5, 64), nil
+	InFlight   []float64 `json:"in_flight"`
+	Bytes      []float64 `json:"bytes_per_second"`
+	Operations []float64 `json:"operations_per_second"`
 }
 
 // traceFile is a trace as it is read back.
@@ -96,23 +89,30 @@ func traceText(t *progress.Trace, r report) ([]byte, error) {
 		return nil, err
 	}
 	text = append(text, '\n')
-	for _, o := range t.Records() {
-		text = appendOperation(text, &o)
+	records := t.Records()
+	text = slices.Grow(text, len(records)*160)
+	for _, r := range records {
+		text = appendOperation(text, r)
 	}
 	s := t.Series()
-	last, err := json.Marshal(map[string]tracedSeries{"series": {
-		Step: s.Step.Seconds(), End: s.End.Truncate(time.Microsecond).Seconds(),
-		InFlight: roundAll(s.InFlight), Bytes: roundAll(s.BytesPerSecond), Operations: roundAll(s.OperationsPerSecond),
-	}})
-	return append(append(text, last...), '\n'), err
+	text = appendSeconds(append(text, `{"series":{"step_seconds":`...), s.Step)
+	text = appendSeconds(append(text, `,"end_seconds":`...), s.End)
+	text = appendValues(append(text, `,"in_flight":`...), s.InFlight)
+	text = appendValues(append(text, `,"bytes_per_second":`...), s.BytesPerSecond)
+	text = appendValues(append(text, `,"operations_per_second":`...), s.OperationsPerSecond)
+	return append(text, "}}\n"...), nil
 }
 
-func roundAll(values []float64) []rounded {
-	all := make([]rounded, len(values))
+// appendValues writes five digits of each value: more is noise.
+func appendValues(b []byte, values []float64) []byte {
+	b = append(b, '[')
 	for i, v := range values {
-		all[i] = rounded(v)
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendFloat(b, v, 'g', 5, 64)
 	}
-	return all
+	return append(b, ']')
 }
 
 // appendOperation writes a line. The json package would take longer for it than the operation that it is about.

@@ -125,18 +125,23 @@ func (t *Trace) Operations() (all, leftOut int64) {
 }
 
 // Records returns the first operations to end, in the order in which they began.
-func (t *Trace) Records() []Record {
-	var all []Record
+func (t *Trace) Records() []*Record {
+	all := make([]*Record, 0, min(t.ended.Load(), t.limit))
 	for i := range t.parts {
 		p := &t.parts[i]
 		p.mu.Lock()
 		for _, b := range p.blocks {
-			all = append(all, b...)
+			for k := range b {
+				all = append(all, &b[k])
+			}
 		}
 		p.mu.Unlock()
 	}
-	slices.SortFunc(all, func(a, b Record) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Worker, b.Worker))
+	slices.SortFunc(all, func(a, b *Record) int {
+		if a.Start != b.Start {
+			return cmp.Compare(a.Start, b.Start)
+		}
+		return cmp.Compare(a.Worker, b.Worker)
 	})
 	return all
 }
