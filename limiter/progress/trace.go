@@ -3,6 +3,7 @@ package progress
 import (
 	"cmp"
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -41,23 +42,23 @@ type Trace struct {
 	start time.Time
 	limit int64
 	ended atomic.Int64
-	// parts are so many that hardly two workers share one: they never wait for each other then.
-	parts [64]tracePart
+	// parts are so many that workers hardly ever wait for each other, and few enough to stay in the CPUs' caches.
+	parts []tracePart
 }
 
 // tracePart is what some of the workers did.
 type tracePart struct {
 	mu     sync.Mutex
 	blocks [][]Record // guarded by mu; each but the last is full
-	series *series    // guarded by mu; nil before the first
-	_      [64]byte   // to a cache line of its own
+	series *series    // of what has no record; guarded by mu; nil before the first
+	_      [64]byte   // the next part's cache line is another one
 }
 
 const traceBlock = 256 // records; appending to one slice would copy all of them again and again
 
 // Trace makes the counter keep up to limit operations from now on. It is to be called before the first begins.
 func (c *Counter) Trace(limit int) *Trace {
-	c.trace = &Trace{start: c.start, limit: int64(limit)}
+	c.trace = &Trace{start: c.start, limit: int64(limit), parts: make([]tracePart, 4*runtime.GOMAXPROCS(0))}
 	return c.trace
 }
 
@@ -77,30 +78,37 @@ func (o Operation) EndAs(ctx context.Context, did Did) {
 
 func (t *Trace) add(ctx context.Context, start, end time.Duration, did Did) {
 	end = max(end, start+time.Microsecond) // it has a rate
-	r := Record{
-		Start: start, End: end, Worker: -1, Kind: did.Kind, Item: did.Item, Offset: did.Offset, Bytes: did.Bytes,
+	w, ok := limiter.WorkerOf(ctx)
+	if !ok {
+		w.Number = -1
 	}
-	if w, ok := limiter.WorkerOf(ctx); ok {
-		r.Worker, r.Thread = w.Number, w.Thread
+	p := &t.parts[max(w.Number, 0)%len(t.parts)]
+	if t.ended.Add(1) > t.limit {
+		p.sum(start, end, did.Bytes)
+		return
+	}
+	r := Record{
+		Start: start, End: end, Worker: w.Number, Thread: w.Thread,
+		Kind: did.Kind, Item: did.Item, Offset: did.Offset, Bytes: did.Bytes,
 	}
 	if did.Err != nil {
 		r.Error = did.Err.Error()
 	}
-	keep := t.ended.Add(1) <= t.limit
-	p := &t.parts[max(r.Worker, 0)%len(t.parts)]
+	p.keep(&r)
+}
+
+func (p *tracePart) sum(start, end time.Duration, bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.series == nil {
 		p.series = newSeries()
 	}
-	p.series.add(start, end, did.Bytes)
-	if keep {
-		p.keep(r)
-	}
+	p.series.add(start, end, bytes)
 }
 
-// keep requires that mu is held.
-func (p *tracePart) keep(r Record) {
+func (p *tracePart) keep(r *Record) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	last := len(p.blocks) - 1
 	if last < 0 || len(p.blocks[last]) == traceBlock {
 		p.blocks = append(p.blocks, make([]Record, 0, traceBlock))
@@ -112,7 +120,7 @@ func (p *tracePart) keep(r Record) {
 	} else {
 		r.Item = strings.Clone(r.Item) // it may be a piece of a whole page, which it would keep in memory
 	}
-	p.blocks[last] = append(b, r)
+	p.blocks[last] = append(b, *r)
 }
 
 // Zero is the moment that the times of the records count from.
@@ -150,9 +158,17 @@ func (t *Trace) Records() []*Record {
 func (t *Trace) Series() Series {
 	sum := newSeries()
 	for i := range t.parts {
-		if s := t.parts[i].series; s != nil {
-			sum.merge(s)
+		p := &t.parts[i]
+		p.mu.Lock()
+		for _, b := range p.blocks {
+			for k := range b {
+				sum.add(b[k].Start, b[k].End, b[k].Bytes)
+			}
 		}
+		if p.series != nil {
+			sum.merge(p.series)
+		}
+		p.mu.Unlock()
 	}
 	return sum.values()
 }
