@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -116,5 +117,27 @@ func checkWorkers(t *testing.T, got traceFile) {
 	}
 	if got.Mode == limiter.Sequential && len(threads) != 1 {
 		t.Errorf("%d workers in sequential mode", len(threads))
+	}
+}
+
+// TestTraceOfADownload has chunks of one file that many workers ask for: each request is its worker's own.
+func TestTraceOfADownload(t *testing.T) {
+	server := httptest.NewServer(site.New(site.Options{Latency: 5 * time.Millisecond}).Handler())
+	t.Cleanup(server.Close)
+	for _, mode := range modeNames() {
+		got := traceOf(t, "copy", "--mode", mode, "--workers", "4", "--chunk-size", "64KiB", server.URL+"/blob/1048576",
+			filepath.Join(t.TempDir(), "blob"))
+		checkWorkers(t, got)
+		bytes, workers := int64(0), map[int]bool{}
+		for _, o := range got.operations {
+			if o.Kind != "fetch" || o.Item != server.URL+"/blob/1048576" || o.Error != "" {
+				t.Errorf("%s: %+v", mode, o)
+			}
+			bytes += o.Bytes
+			workers[*o.Worker] = true
+		}
+		if want := map[string]int{"sequential": 1}[mode]; bytes < 1<<20 || want > 0 && len(workers) != want || want == 0 && len(workers) < 2 {
+			t.Errorf("%s: %d bytes by %d workers", mode, bytes, len(workers))
+		}
 	}
 }
