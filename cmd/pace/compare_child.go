@@ -30,13 +30,14 @@ func newChild(w compared, a around) (*child, error) {
 	}
 	dir, err := os.MkdirTemp("", "pace-compare-")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot make a temporary folder: %w", err)
 	}
 	return &child{compared: w, around: a, binary: binary, dir: dir}, nil
 }
 
 // run does the work once and returns its report. What it wrote is deleted again at once, so that all runs find the same:
-// many large copies would meet the kernel's limit for pages that are not yet on the device, and slow the later runs.
+// many large copies would meet the kernel's limit for pages that are not yet on the device, and slow the later runs. A tree
+// goes at once too: copies of 500 files were as fast after one that was deleted as after one that was kept.
 func (c *child) run(ctx context.Context, s setting) (report, error) {
 	c.runs++
 	if err := c.before(ctx, c.compared); err != nil {

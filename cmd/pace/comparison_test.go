@@ -179,7 +179,7 @@ func TestWarnings(t *testing.T) {
 		want   []string // how each warning begins
 	}{
 		{why: "all is well", tool: "copy", walls: steady},
-		{why: "few runs", tool: "copy", walls: steady[:3], want: []string{"3 runs of each row are too few for a test: "}},
+		{why: "nothing to tell from chance", tool: "copy", walls: steady[:3]},
 		{why: "a slow first run", tool: "copy", walls: []float64{9, 1, 1.01, 1.02, 1.03},
 			want: []string{"the first run was much slower than the others in async (9.00 s, median 1.02 s): give --warmup, "}},
 		{why: "the same after a warm-up", tool: "copy", warmup: 1, walls: []float64{9, 1, 1.01, 1.02, 1.03},
@@ -305,5 +305,16 @@ func TestMarkdown(t *testing.T) {
 	}
 	if got, want := codeSpan("a `b` ``c``"), "``` a `b` ``c`` ```"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestFewRunsAreWarnedOf(t *testing.T) {
+	for n, want := range map[int]bool{1: true, 3: true, 4: false} {
+		runs := runsOf(limiter.Async, boundIO, 0.9, []float64{1, 1.01, 1.02, 1.03}[:n]...)
+		r := rounds{rows: settings([]limiter.Mode{limiter.Async, limiter.Async}, nil), runs: n}
+		got := newComparison(compared{tool: "copy"}, r, [][]report{runs, runs}).Warnings
+		if warned := len(got) == 1 && strings.Contains(got[0], " of each row: too few for a test, so "); warned != want {
+			t.Errorf("%d runs: %q", n, got)
+		}
 	}
 }

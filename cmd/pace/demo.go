@@ -33,7 +33,7 @@ func demoCommand(std streams) *cli.Command {
 	return &cli.Command{
 		Name:      demoName,
 		HideHelp:  true,
-		Usage:     "show in a minute, on this machine, what each mode gains and does not",
+		Usage:     "show in a minute what each mode gains on this machine",
 		UsageText: "pace demo [flags]",
 		Description: `
 Does five pieces of work in each mode, each run a process of its own as with
@@ -118,6 +118,6 @@ func (f *demoFlags) compare(ctx context.Context, p demoPart, status *screen) (co
 			return comparison{}, err
 		}
 	}
-	r := rounds{rows: settings(limiter.Modes, nil), runs: p.runs, warmup: p.warmup}
+	r := rounds{rows: settings(limiter.Modes, nil), runs: p.runs, warmup: p.warmup, title: p.title}
 	return compareAll(ctx, w, r, around{}, status)
 }
