@@ -129,6 +129,10 @@ func compareAll(ctx context.Context, w compared, r rounds, a around, status *scr
 	}
 	result := newComparison(w, r, runs)
 	result.Started = started
+	result.OtherCPUShare = child.share(result.Machine.Cores)
+	if text := othersWarning(result.OtherCPUShare); text != "" {
+		result.Warnings = append(result.Warnings, text)
+	}
 	return result, nil
 }
 

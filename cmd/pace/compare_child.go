@@ -21,6 +21,7 @@ type child struct {
 	binary string
 	dir    string // holds the runs' reports
 	runs   int
+	others
 }
 
 func newChild(w compared, a around) (*child, error) {
@@ -55,7 +56,9 @@ func (c *child) work(ctx context.Context, s setting) (report, error) {
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	stopGently(cmd)
+	ended := c.observe()
 	err := cmd.Run()
+	ended(cmd.ProcessState)
 	if ctx.Err() != nil {
 		return report{}, ctx.Err()
 	}

@@ -6,13 +6,16 @@ import (
 
 // comparison is what compare found, as its --report writes it. Fields are only added, never renamed.
 type comparison struct {
-	Title    string       `json:"title,omitempty"` // what the work is, where demo chose it
-	Tool     string       `json:"tool"`
-	Command  []string     `json:"command"` // as given after --
-	Machine  machine      `json:"machine"`
-	Started  string       `json:"started"` // RFC 3339
-	Runs     int          `json:"runs"`    // of each row, without the warm-up
-	Warmup   int          `json:"warmup"`
+	Title   string   `json:"title,omitempty"` // what the work is, where demo chose it
+	Tool    string   `json:"tool"`
+	Command []string `json:"command"` // as given after --
+	Machine machine  `json:"machine"`
+	Started string   `json:"started"` // RFC 3339
+	Runs    int      `json:"runs"`    // of each row, without the warm-up
+	Warmup  int      `json:"warmup"`
+	// OtherCPUShare is which share of all CPUs other programs used during the runs; 0 where the system does not say.
+	OtherCPUShare float64 `json:"other_cpu_share"`
+
 	Modes    []modeResult `json:"modes"`
 	Warnings []string     `json:"warnings"`
 	Verdict  verdict      `json:"verdict"`

@@ -268,7 +268,7 @@ func TestComparisonFields(t *testing.T) {
 		fields map[string]json.RawMessage
 		want   string
 	}{
-		{top, "command machine modes runs started tool verdict warmup warnings"},
+		{top, "command machine modes other_cpu_share runs started tool verdict warmup warnings"},
 		{got.Modes[0], `backend bound bytes_per_second context_switches_involuntary context_switches_voluntary cpu_share differs
 			in_flight_peak items_per_second latency_ms limiter_wait_seconds mode os_threads_peak p_value rss_peak_bytes runs speedup
 			wait_share wall_seconds workers`},

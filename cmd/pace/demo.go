@@ -76,9 +76,21 @@ func (f *demoFlags) demo(ctx context.Context) error {
 			return fmt.Errorf("cannot write the report: %w", err)
 		}
 	}
+	if text := othersWarning(result.busiest()); text != "" {
+		_, _ = fmt.Fprintf(f.std.stderr, "pace: warning: %s\n", text)
+	}
 	_, err = fmt.Fprintf(out, "It took %s. pace compare -- copy|crawl|verify ARGS... does this with work of your own.\n",
 		secondsText(result.WallSeconds))
 	return err
+}
+
+// busiest returns the most that other programs used of the CPUs in one of the parts.
+func (r demoResult) busiest() float64 {
+	most := 0.0
+	for _, c := range r.Comparisons {
+		most = max(most, c.OtherCPUShare)
+	}
+	return most
 }
 
 func (f *demoFlags) runAll(ctx context.Context, out io.Writer) (demoResult, error) {
