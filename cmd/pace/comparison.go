@@ -39,6 +39,7 @@ type modeResult struct {
 	ItemsPerSecond     float64 `json:"items_per_second"`
 	CPUShare           float64 `json:"cpu_share"`
 	WaitShare          float64 `json:"wait_share"`
+	CPUDelaySeconds    float64 `json:"cpu_delay_seconds"`
 	LimiterWaitSeconds float64 `json:"limiter_wait_seconds"`
 
 	OSThreadsPeak              float64   `json:"os_threads_peak"`
@@ -107,6 +108,7 @@ func newModeResult(row setting, runs []report) modeResult {
 		ItemsPerSecond:             of(func(r report) float64 { return r.ItemsPerSecond }),
 		CPUShare:                   of(func(r report) float64 { return r.CPUShare }),
 		WaitShare:                  of(func(r report) float64 { return r.WaitShare }),
+		CPUDelaySeconds:            of(func(r report) float64 { return r.CPUDelaySeconds }),
 		LimiterWaitSeconds:         of(func(r report) float64 { return r.LimiterWaitSeconds }),
 		OSThreadsPeak:              of(func(r report) float64 { return float64(r.OSThreadsPeak) }),
 		InFlightPeak:               of(func(r report) float64 { return float64(r.InFlightPeak) }),

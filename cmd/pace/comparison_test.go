@@ -70,6 +70,31 @@ by noise only.
 	}
 }
 
+// On a busy machine a run that computes waits for its turn, which looks like waiting for a disk.
+func TestVerdictOnABusyMachine(t *testing.T) {
+	for _, test := range []struct {
+		mode        limiter.Mode
+		wait, delay float64
+		want        bound
+		text        string
+	}{
+		{limiter.Sequential, 0.6, 0.5, boundCPU, "CPU-bound: in sequential mode the CPU is busy 40 % of the time, and kept by other programs for 50 %, so "},
+		{limiter.Sequential, 0.6, 5, boundCPU, "CPU-bound: in sequential mode the CPU is busy 40 % of the time, and kept by other programs for 60 %, so "},
+		{limiter.Sequential, 0.99, 0.3, boundIO, "I/O-bound: in sequential mode the CPUs idle 99 % of the time, waiting. "},
+		{limiter.Async, 0.6, 0.5, boundIO, "I/O-bound: in async mode the CPUs idle 60 % of the time, waiting. "}, // of how many CPUs?
+	} {
+		runs := runsOf(test.mode, boundIO, test.wait, 1, 1, 1, 1)
+		for i := range runs {
+			runs[i].CPUDelaySeconds = test.delay
+		}
+		r := rounds{rows: settings([]limiter.Mode{test.mode}, nil), runs: len(runs)}
+		v := newComparison(compared{tool: "verify"}, r, [][]report{runs}).Verdict
+		if v.Bound != test.want || !strings.HasPrefix(v.Text, test.text) {
+			t.Errorf("%v waiting, %v for the CPU: %s-bound, %s", test.wait, test.delay, v.Bound, v.Text)
+		}
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	seq, thr, asy := limiter.Sequential, limiter.Threads, limiter.Async
 	for _, test := range []struct {
@@ -269,7 +294,7 @@ func TestComparisonFields(t *testing.T) {
 		want   string
 	}{
 		{top, "command machine modes other_cpu_share runs started tool verdict warmup warnings"},
-		{got.Modes[0], `backend bound bytes_per_second context_switches_involuntary context_switches_voluntary cpu_share differs
+		{got.Modes[0], `backend bound bytes_per_second context_switches_involuntary context_switches_voluntary cpu_delay_seconds cpu_share differs
 			in_flight_peak items_per_second latency_ms limiter_wait_seconds mode os_threads_peak p_value rss_peak_bytes runs speedup
 			wait_share wall_seconds workers`},
 	} {
