@@ -79,7 +79,7 @@ func (f *demoFlags) demo(ctx context.Context) error {
 	if text := othersWarning(result.busiest()); text != "" {
 		_, _ = fmt.Fprintf(f.std.stderr, "pace: warning: %s\n", text)
 	}
-	_, err = fmt.Fprintf(out, "It took %s. pace compare -- copy|crawl|verify ARGS... does this with work of your own.\n",
+	_, err = fmt.Fprintf(out, "It took %s. For work of your own: pace compare -- copy|crawl|verify ARGS...\n",
 		secondsText(result.WallSeconds))
 	return err
 }

@@ -7,7 +7,7 @@ import (
 
 // short writes a comparison as demo shows it: a table and a sentence.
 func (c comparison) short(number int) string {
-	t := table{{"mode", "workers", "median", "× " + c.Modes[0].Mode.String(), c.throughputName(), "CPU", "wait", "threads"}}
+	t := table{{"mode", "workers", "median", "speed-up", c.throughputName(), "CPU", "wait", "threads"}}
 	for _, m := range c.Modes {
 		t = append(t, []string{
 			m.Mode.String(), workersText(m), m.WallSeconds.text(), factorText(m.Speedup.Median), c.throughput(m),
