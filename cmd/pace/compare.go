@@ -62,7 +62,7 @@ Examples:
 				into(&f.warmup, countKind(0, 1000, "1"), "1")),
 			valueFlag(how, "modes", "compare `MODES`, the others with the first; one may stand twice",
 				into(&f.modes, modesKind, strings.Join(modeNames(), ","))),
-			valueFlag(how, "workers-list", "run each mode with each number of workers in `LIST`, for example 1,2,4,8",
+			valueFlag(how, "workers-list", "run each mode with each number of workers in `LIST`, for example 1,2,4,8 or 4,auto",
 				into(&f.workers, workersListKind, "")),
 			valueFlag(between, "prepare", "have the shell run `COMMAND` before each run, warm-ups too; if it fails, all stops",
 				into(&f.prepare, textKind, "")),
@@ -146,6 +146,10 @@ func compareAll(ctx context.Context, w compared, r rounds, a around, status *scr
 	}
 	result := newComparison(w, r, runs)
 	result.Started = started
+	result.OtherCPUShare = child.share(result.Machine.Cores)
+	if text := othersWarning(result.OtherCPUShare); text != "" {
+		result.Warnings = append(result.Warnings, text)
+	}
 	if r.traced {
 		result.traces, err = child.traceEach(ctx, r.rows, status)
 	}

@@ -83,7 +83,8 @@ func settings(modes []limiter.Mode, workers []string) []setting {
 type rounds struct {
 	rows         []setting
 	runs, warmup int
-	traced       bool // one more run of each row tells what it did when
+	traced       bool   // one more run of each row tells what it did when
+	title        string // of the work, for the status line; may be empty
 }
 
 // runFunc does the work once.
@@ -99,6 +100,9 @@ func (r rounds) measure(ctx context.Context, status *screen, run runFunc) ([][]r
 			what := fmt.Sprintf("run %d/%d", (round-r.warmup)*len(r.rows)+i+1, r.runs*len(r.rows))
 			if round < r.warmup {
 				what = fmt.Sprintf("warm-up %d/%d", round*len(r.rows)+i+1, r.warmup*len(r.rows))
+			}
+			if r.title != "" {
+				what = r.title + ": " + what
 			}
 			status.draw(what + ": " + row.String())
 			one, err := run(ctx, row)

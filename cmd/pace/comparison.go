@@ -6,13 +6,16 @@ import (
 
 // comparison is what compare found, as its --report writes it. Fields are only added, never renamed.
 type comparison struct {
-	Title    string       `json:"title,omitempty"` // what the work is, where demo chose it
-	Tool     string       `json:"tool"`
-	Command  []string     `json:"command"` // as given after --
-	Machine  machine      `json:"machine"`
-	Started  string       `json:"started"` // RFC 3339
-	Runs     int          `json:"runs"`    // of each row, without the warm-up
-	Warmup   int          `json:"warmup"`
+	Title   string   `json:"title,omitempty"` // what the work is, where demo chose it
+	Tool    string   `json:"tool"`
+	Command []string `json:"command"` // as given after --
+	Machine machine  `json:"machine"`
+	Started string   `json:"started"` // RFC 3339
+	Runs    int      `json:"runs"`    // of each row, without the warm-up
+	Warmup  int      `json:"warmup"`
+	// OtherCPUShare is which share of all CPUs other programs used during the runs; 0 where the system does not say.
+	OtherCPUShare float64 `json:"other_cpu_share"`
+
 	Modes    []modeResult `json:"modes"`
 	Warnings []string     `json:"warnings"`
 	Verdict  verdict      `json:"verdict"`
@@ -38,6 +41,7 @@ type modeResult struct {
 	ItemsPerSecond     float64 `json:"items_per_second"`
 	CPUShare           float64 `json:"cpu_share"`
 	WaitShare          float64 `json:"wait_share"`
+	CPUDelaySeconds    float64 `json:"cpu_delay_seconds"`
 	LimiterWaitSeconds float64 `json:"limiter_wait_seconds"`
 
 	OSThreadsPeak              float64   `json:"os_threads_peak"`
@@ -106,6 +110,7 @@ func newModeResult(row setting, runs []report) modeResult {
 		ItemsPerSecond:             of(func(r report) float64 { return r.ItemsPerSecond }),
 		CPUShare:                   of(func(r report) float64 { return r.CPUShare }),
 		WaitShare:                  of(func(r report) float64 { return r.WaitShare }),
+		CPUDelaySeconds:            of(func(r report) float64 { return r.CPUDelaySeconds }),
 		LimiterWaitSeconds:         of(func(r report) float64 { return r.LimiterWaitSeconds }),
 		OSThreadsPeak:              of(func(r report) float64 { return float64(r.OSThreadsPeak) }),
 		InFlightPeak:               of(func(r report) float64 { return float64(r.InFlightPeak) }),

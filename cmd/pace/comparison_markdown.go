@@ -13,10 +13,8 @@ func (c comparison) markdown() string {
 	for _, text := range c.Warnings {
 		b.WriteString("\n> Warning: " + escapeMarkdown(text) + "\n")
 	}
-	m := c.Machine
-	fmt.Fprintf(&b, "\n%s of each row after %s; %s, %s, %s, %s %s, pace %s, %s.\n", countOf(int64(c.Runs), "run"),
-		countOf(int64(c.Warmup), "warm-up"), m.CPUModel, countOf(int64(m.Cores), "core"),
-		bytesText(float64(m.MemoryBytes)), m.OS, m.Kernel, m.PaceVersion, m.GoVersion)
+	fmt.Fprintf(&b, "\n%s of each row after %s; %s.\n", countOf(int64(c.Runs), "run"),
+		countOf(int64(c.Warmup), "warm-up"), escapeMarkdown(c.Machine.text()))
 	return b.String()
 }
 

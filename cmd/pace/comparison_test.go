@@ -70,6 +70,31 @@ by noise only.
 	}
 }
 
+// On a busy machine a run that computes waits for its turn, which looks like waiting for a disk.
+func TestVerdictOnABusyMachine(t *testing.T) {
+	for _, test := range []struct {
+		mode        limiter.Mode
+		wait, delay float64
+		want        bound
+		text        string
+	}{
+		{limiter.Sequential, 0.6, 0.5, boundCPU, "CPU-bound: in sequential mode the CPU is busy 40 % of the time, and kept by other programs for 50 %, so "},
+		{limiter.Sequential, 0.6, 5, boundCPU, "CPU-bound: in sequential mode the CPU is busy 40 % of the time, and kept by other programs for 60 %, so "},
+		{limiter.Sequential, 0.99, 0.3, boundIO, "I/O-bound: in sequential mode the CPUs idle 99 % of the time, waiting. "},
+		{limiter.Async, 0.6, 0.5, boundIO, "I/O-bound: in async mode the CPUs idle 60 % of the time, waiting. "}, // of how many CPUs?
+	} {
+		runs := runsOf(test.mode, boundIO, test.wait, 1, 1, 1, 1)
+		for i := range runs {
+			runs[i].CPUDelaySeconds = test.delay
+		}
+		r := rounds{rows: settings([]limiter.Mode{test.mode}, nil), runs: len(runs)}
+		v := newComparison(compared{tool: "verify"}, r, [][]report{runs}).Verdict
+		if v.Bound != test.want || !strings.HasPrefix(v.Text, test.text) {
+			t.Errorf("%v waiting, %v for the CPU: %s-bound, %s", test.wait, test.delay, v.Bound, v.Text)
+		}
+	}
+}
+
 func TestVerdict(t *testing.T) {
 	seq, thr, asy := limiter.Sequential, limiter.Threads, limiter.Async
 	for _, test := range []struct {
@@ -179,7 +204,7 @@ func TestWarnings(t *testing.T) {
 		want   []string // how each warning begins
 	}{
 		{why: "all is well", tool: "copy", walls: steady},
-		{why: "few runs", tool: "copy", walls: steady[:3], want: []string{"3 runs of each row are too few for a test: "}},
+		{why: "nothing to tell from chance", tool: "copy", walls: steady[:3]},
 		{why: "a slow first run", tool: "copy", walls: []float64{9, 1, 1.01, 1.02, 1.03},
 			want: []string{"the first run was much slower than the others in async (9.00 s, median 1.02 s): give --warmup, "}},
 		{why: "the same after a warm-up", tool: "copy", warmup: 1, walls: []float64{9, 1, 1.01, 1.02, 1.03},
@@ -268,8 +293,8 @@ func TestComparisonFields(t *testing.T) {
 		fields map[string]json.RawMessage
 		want   string
 	}{
-		{top, "command machine modes runs started tool verdict warmup warnings"},
-		{got.Modes[0], `backend bound bytes_per_second context_switches_involuntary context_switches_voluntary cpu_share differs
+		{top, "command machine modes other_cpu_share runs started tool verdict warmup warnings"},
+		{got.Modes[0], `backend bound bytes_per_second context_switches_involuntary context_switches_voluntary cpu_delay_seconds cpu_share differs
 			in_flight_peak items_per_second latency_ms limiter_wait_seconds mode os_threads_peak p_value rss_peak_bytes runs speedup
 			wait_share wall_seconds workers`},
 	} {
@@ -305,5 +330,16 @@ func TestMarkdown(t *testing.T) {
 	}
 	if got, want := codeSpan("a `b` ``c``"), "``` a `b` ``c`` ```"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestFewRunsAreWarnedOf(t *testing.T) {
+	for n, want := range map[int]bool{1: true, 3: true, 4: false} {
+		runs := runsOf(limiter.Async, boundIO, 0.9, []float64{1, 1.01, 1.02, 1.03}[:n]...)
+		r := rounds{rows: settings([]limiter.Mode{limiter.Async, limiter.Async}, nil), runs: n}
+		got := newComparison(compared{tool: "copy"}, r, [][]report{runs, runs}).Warnings
+		if warned := len(got) == 1 && strings.Contains(got[0], " of each row: too few for a test, so "); warned != want {
+			t.Errorf("%d runs: %q", n, got)
+		}
 	}
 }

@@ -17,7 +17,7 @@ func newVerdict(rows []modeResult) verdict {
 		plain = rows[i]
 	}
 	best := recommended(rows)
-	v := verdict{Bound: plain.Bound, Best: rows[best].Mode, Workers: rows[best].Workers}
+	v := verdict{Bound: plain.trueBound(), Best: rows[best].Mode, Workers: rows[best].Workers}
 	limited := slices.IndexFunc(rows, func(m modeResult) bool { return m.Bound == boundLimiter })
 	switch {
 	case limited >= 0:
@@ -30,11 +30,37 @@ func newVerdict(rows []modeResult) verdict {
 		v.Text = fmt.Sprintf("I/O-bound: in %s mode the CPUs idle %s of the time, waiting. ",
 			plain.Mode, percentText(plain.WaitShare))
 	default:
-		v.Text = fmt.Sprintf("CPU-bound: in %s mode the CPU is busy %s of the time, so overlapping waits gains little "+
-			"and only more cores help. ", plain.Mode, percentText(1-plain.WaitShare))
+		v.Text = fmt.Sprintf("CPU-bound: in %s mode the CPU is busy %s, so overlapping waits gains little and only more "+
+			"cores help. ", plain.Mode, plain.busyText())
 	}
 	v.Text += choiceText(rows, best)
 	return v
+}
+
+// trueBound is the bound that the row would have if other programs had not kept the CPU from it: a run that waits for
+// its turn looks as if it waited for a disk or a peer. That is known of sequential mode, with its one CPU.
+func (m modeResult) trueBound() bound {
+	if m.Bound == boundIO && m.WaitShare-m.keptShare() < 0.5 {
+		return boundCPU
+	}
+	return m.Bound
+}
+
+// keptShare returns for which part of its time a row in sequential mode was ready to run, but other programs had the CPU.
+func (m modeResult) keptShare() float64 {
+	if m.Mode != limiter.Sequential {
+		return 0
+	}
+	return min(perSecond(m.CPUDelaySeconds, m.WallSeconds.Median), m.WaitShare)
+}
+
+// busyText says how busy the row kept the CPU that it has in sequential mode.
+func (m modeResult) busyText() string {
+	text := percentText(1-m.WaitShare) + " of the time"
+	if kept := m.keptShare(); kept > notableWait {
+		text += ", and kept by other programs for " + percentText(kept)
+	}
+	return text
 }
 
 // nearlyBest is how much slower than the fastest a row with fewer workers may be and still be the one to use.

@@ -18,8 +18,8 @@ const (
 // runWarnings says which runs are not to be relied on, much as hyperfine does.
 func (c comparison) runWarnings() []string {
 	var warnings []string
-	if c.Runs < fewestForTest {
-		warnings = append(warnings, fmt.Sprintf("%s of each row are too few for a test: only rows whose runs do not overlap "+
+	if c.Runs < fewestForTest && len(c.Modes) > 1 {
+		warnings = append(warnings, fmt.Sprintf("%s of each row: too few for a test, so only rows whose runs do not overlap "+
 			"and are apart by a factor of %.1f count as different; --runs 5 shows more",
 			countOf(int64(c.Runs), "run"), clearFactor))
 	}

@@ -34,7 +34,7 @@ func demoCommand(std streams) *cli.Command {
 	return &cli.Command{
 		Name:      demoName,
 		HideHelp:  true,
-		Usage:     "show in a minute, on this machine, what each mode gains and does not",
+		Usage:     "show in a minute what each mode gains on this machine",
 		UsageText: "pace demo [flags]",
 		Description: `
 Does five pieces of work in each mode, each run a process of its own as with
@@ -88,9 +88,21 @@ func (f *demoFlags) demo(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(out, "It took %s. pace compare -- copy|crawl|verify ARGS... does this with work of your own.\n",
+	if text := othersWarning(result.busiest()); text != "" {
+		_, _ = fmt.Fprintf(f.std.stderr, "pace: warning: %s\n", text)
+	}
+	_, err = fmt.Fprintf(out, "It took %s. For work of your own: pace compare -- copy|crawl|verify ARGS...\n",
 		secondsText(result.WallSeconds))
 	return err
+}
+
+// busiest returns the most that other programs used of the CPUs in one of the parts.
+func (r demoResult) busiest() float64 {
+	most := 0.0
+	for _, c := range r.Comparisons {
+		most = max(most, c.OtherCPUShare)
+	}
+	return most
 }
 
 func (f *demoFlags) runAll(ctx context.Context, out io.Writer) (demoResult, error) {
@@ -130,6 +142,8 @@ func (f *demoFlags) compare(ctx context.Context, p demoPart, status *screen) (co
 			return comparison{}, err
 		}
 	}
-	r := rounds{rows: settings(limiter.Modes, nil), runs: p.runs, warmup: p.warmup, traced: f.html != ""}
+	r := rounds{
+		rows: settings(limiter.Modes, nil), runs: p.runs, warmup: p.warmup, traced: f.html != "", title: p.title,
+	}
 	return compareAll(ctx, w, r, around{}, status)
 }

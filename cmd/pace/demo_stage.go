@@ -45,7 +45,7 @@ type stage struct {
 func openStage(size demoSize) (*stage, error) {
 	dir, err := os.MkdirTemp("", "pace-demo-")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot make a temporary folder: %w", err)
 	}
 	s := &stage{demoSize: size, dir: dir}
 	err = s.checkRoom()

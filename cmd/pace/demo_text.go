@@ -7,7 +7,7 @@ import (
 
 // short writes a comparison as demo shows it: a table and a sentence.
 func (c comparison) short(number int) string {
-	t := table{{"mode", "workers", "median", "× " + c.Modes[0].Mode.String(), c.throughputName(), "CPU", "wait", "threads"}}
+	t := table{{"mode", "workers", "median", "speed-up", c.throughputName(), "CPU", "wait", "threads"}}
 	for _, m := range c.Modes {
 		t = append(t, []string{
 			m.Mode.String(), workersText(m), m.WallSeconds.text(), factorText(m.Speedup.Median), c.throughput(m),
@@ -26,9 +26,9 @@ func (c comparison) sentence() string {
 	case boundLimiter:
 		b.WriteString("Limiter-bound: a rate limit takes most of the time")
 	case boundIO:
-		fmt.Fprintf(&b, "I/O-bound: %s mode waits %s of the time", first.Mode, percentText(first.WaitShare))
+		fmt.Fprintf(&b, "I/O-bound: in %s mode the CPUs idle %s of the time", first.Mode, percentText(first.WaitShare))
 	default:
-		fmt.Fprintf(&b, "CPU-bound: %s mode keeps its CPU busy %s of the time", first.Mode, percentText(1-first.WaitShare))
+		fmt.Fprintf(&b, "CPU-bound: in %s mode the CPU is busy %s", first.Mode, first.busyText())
 	}
 	rest := c.Modes[1:]
 	for i, m := range rest {

@@ -67,7 +67,7 @@ func sampleComparison(operations int, workers []string) comparison {
 		wall := t.series.End
 		all := runsOf(row.mode, boundIO, 0.95, wall, wall*1.02, wall*0.97, wall*1.05)
 		for i := range all {
-			all[i].Workers = t.Workers
+			all[i].Workers, all[i].CPUDelaySeconds = t.Workers, wall/5
 			all[i].LatencyMS = latencyMS{P50: 50, P90: 58, P99: 60, Max: 61}
 			all[i].ItemsPerSecond = float64(operations) / all[i].WallSeconds
 		}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,6 +24,16 @@ func thisMachine() machine {
 		OS: runtime.GOOS, Arch: runtime.GOARCH, Kernel: kernelVersion(), CPUModel: cpuModel(), Cores: runtime.NumCPU(),
 		MemoryBytes: memoryBytes(), PaceVersion: version(), GoVersion: runtime.Version(),
 	}
+}
+
+// text describes the machine in a line, without what is not known.
+func (m machine) text() string {
+	words := []string{m.CPUModel, countOf(int64(m.Cores), "core")}
+	if m.MemoryBytes > 0 {
+		words = append(words, bytesText(float64(m.MemoryBytes)))
+	}
+	words = append(words, strings.TrimSpace(m.OS+" "+m.Kernel), "pace "+m.PaceVersion, m.GoVersion)
+	return strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), ", ")
 }
 
 // nowText is the present, as all reports write times.

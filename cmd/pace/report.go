@@ -31,10 +31,13 @@ type report struct {
 	BytesPerSecond float64 `json:"bytes_per_second"`
 	ItemsPerSecond float64 `json:"items_per_second"`
 
-	CPUUserSeconds     float64 `json:"cpu_user_seconds"`
-	CPUSystemSeconds   float64 `json:"cpu_system_seconds"`
-	CPUShare           float64 `json:"cpu_share"`
-	WaitShare          float64 `json:"wait_share"`
+	CPUUserSeconds   float64 `json:"cpu_user_seconds"`
+	CPUSystemSeconds float64 `json:"cpu_system_seconds"`
+	CPUShare         float64 `json:"cpu_share"`
+	WaitShare        float64 `json:"wait_share"`
+	// CPUDelaySeconds is for how long threads were ready to run and had no CPU, summed: part of what WaitShare takes for
+	// waiting. It is 0 where it is not known, as in threads mode, whose threads have left when they could be asked.
+	CPUDelaySeconds    float64 `json:"cpu_delay_seconds"`
 	LimiterWaitSeconds float64 `json:"limiter_wait_seconds"`
 
 	OSThreadsPeak              int64                `json:"os_threads_peak"`
@@ -103,6 +106,9 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 		},
 		Bound:  boundOf(wait, t.LimiterWait, t.Busy),
 		Errors: t.Errors, BrokenLinks: o.broken, LinksChecked: o.linksChecked, linksFailed: o.linksFailed,
+	}
+	if mode != limiter.Threads {
+		r.CPUDelaySeconds = m.delay.Seconds()
 	}
 	if r.Errors == nil {
 		r.Errors = []progress.ItemError{} // null is no list to those who read it

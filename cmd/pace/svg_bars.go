@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"pace/limiter"
@@ -93,17 +92,25 @@ func wallTable(rows []chartRow) dataTable {
 }
 
 // cpuParts divides the CPU time that a row could have used.
-type cpuParts struct{ cpu, limiter, other float64 }
+type cpuParts struct{ cpu, kept, limiter, other float64 }
 
 func (r chartRow) cpuParts() cpuParts {
 	wait := min(max(r.WaitShare, 0), 1)
 	limited := min(perSecond(r.LimiterWaitSeconds, r.WallSeconds.Median), wait)
-	return cpuParts{cpu: 1 - wait, limiter: limited, other: wait - limited}
+	kept := min(r.keptShare(), wait-limited)
+	return cpuParts{cpu: 1 - wait, kept: kept, limiter: limited, other: wait - limited - kept}
 }
 
+// notablePart is the share below which a part of a bar is not worth a word.
+const notablePart = 0.005
+
 func (p cpuParts) text() string {
-	text := fmt.Sprintf("CPU %s · waiting %s", percentText(p.cpu), percentText(p.other))
-	if p.limiter >= 0.005 {
+	text := "CPU " + percentText(p.cpu)
+	if p.kept >= notablePart {
+		text += " · no CPU " + percentText(p.kept)
+	}
+	text += " · waiting " + percentText(p.other)
+	if p.limiter >= notablePart {
 		text += " · limit " + percentText(p.limiter)
 	}
 	return text
@@ -112,10 +119,11 @@ func (p cpuParts) text() string {
 // cpuChart shows how much of its CPUs' time each row computed and how much it waited.
 func cpuChart(id string, rows []chartRow) chart {
 	var said []string
-	limited := false
+	limited, kept := false, false
 	for _, r := range rows {
-		said = append(said, r.name+": "+r.cpuParts().text())
-		limited = limited || r.cpuParts().limiter >= 0.005
+		p := r.cpuParts()
+		said = append(said, r.name+": "+p.text())
+		limited, kept = limited || p.limiter >= notablePart, kept || p.kept >= notablePart
 	}
 	note := "All of a bar is the time of the CPUs that the mode can use, for as long as it had work. What is not computing " +
 		"is waiting: for a disk, a peer, or another worker."
@@ -123,17 +131,8 @@ func cpuChart(id string, rows []chartRow) chart {
 		s := scale{max: 1, from: 0, to: d.width}
 		for _, r := range rows {
 			p := r.cpuParts()
-			d.heading(r, p.text(), percentText(p.cpu))
-			x := s.at(p.cpu)
-			d.rect("m "+r.class, 0, d.y, x, 18, "computing "+percentText(p.cpu))
-			d.rect("wait "+r.class, x, d.y, s.at(p.other), 18, "waiting "+percentText(p.other))
-			x += s.at(p.other)
-			if p.limiter > 0 {
-				d.rect("wait "+r.class, x, d.y, s.at(p.limiter), 18, "waiting for a limit "+percentText(p.limiter))
-				d.rect("hatch", x, d.y, s.at(p.limiter), 18, "")
-			}
-			d.rect("frame", 0.5, d.y+0.5, d.width-1, 17, "")
-			d.y += 18 + 10
+			d.heading(r, p.text(), "CPU "+percentText(p.cpu))
+			d.cpuBar(r, p, s)
 		}
 		for _, share := range []float64{0, 0.25, 0.5, 0.75, 1} {
 			anchor := "middle"
@@ -148,17 +147,47 @@ func cpuChart(id string, rows []chartRow) chart {
 		d.y += d.line()
 	})
 	c.Legend = []legend{{"m ink", "computing"}, {"wait ink", "waiting"}}
+	if kept {
+		c.Legend = append(c.Legend, legend{"kept", "ready, but other programs had the CPU (known of sequential)"})
+	}
 	if limited {
 		c.Legend = append(c.Legend, legend{"limit", "waiting for a rate or a delay"})
 	}
 	t := dataTable{
 		Caption: "Shares of the CPU time that could have been used",
-		Head:    []string{"mode", "computing", "waiting", "for a limit"},
+		Head:    []string{"mode", "computing", "no CPU", "waiting", "for a limit"},
 	}
 	for _, r := range rows {
 		p := r.cpuParts()
-		t.Rows = append(t.Rows, []string{r.name, percentText(p.cpu), percentText(p.other), percentText(p.limiter)})
+		t.Rows = append(t.Rows, []string{r.name, percentText(p.cpu), percentText(p.kept), percentText(p.other), percentText(p.limiter)})
 	}
 	c.Tables = []dataTable{t}
 	return c
+}
+
+// cpuBar draws the parts side by side. What is no plain waiting has a pattern too.
+func (d *drawing) cpuBar(r chartRow, p cpuParts, s scale) {
+	const height = 18
+	x := 0.0
+	for _, part := range []struct {
+		share                 float64
+		class, pattern, words string
+	}{
+		{p.cpu, "m " + r.class, "", "computing"},
+		{p.kept, "wait " + r.class, "dots", "ready, without a CPU"},
+		{p.other, "wait " + r.class, "", "waiting"},
+		{p.limiter, "wait " + r.class, "hatch", "waiting for a rate or a delay"},
+	} {
+		width := s.at(part.share)
+		if part.share <= 0 {
+			continue
+		}
+		d.rect(part.class, x, d.y, width, height, part.words+" "+percentText(part.share))
+		if part.pattern != "" {
+			d.rect(part.pattern, x, d.y, width, height, "")
+		}
+		x += width
+	}
+	d.rect("frame", 0.5, d.y+0.5, d.width-1, height-1, "")
+	d.y += height + 10
 }
