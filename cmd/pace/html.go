@@ -60,7 +60,7 @@ type section struct {
 	Verdict  string // the rest of it
 	Warnings []string
 	Charts   []chart
-	Figures  dataTable
+	Tables   []dataTable
 	Runs     string
 }
 
@@ -95,7 +95,7 @@ func newSection(id string, c comparison) section {
 	first, rest := splitSentence(c.Verdict.Text)
 	s := section{
 		ID: id, Title: c.Title, Command: "pace " + commandText(c.Command), Bound: string(c.Verdict.Bound),
-		Headline: first, Verdict: rest, Warnings: c.Warnings, Figures: figuresTable(c),
+		Headline: first, Verdict: rest, Warnings: c.Warnings, Tables: []dataTable{tableOf("How fast", c.speedTable()), tableOf("Why", c.causeTable())},
 		Runs: fmt.Sprintf("Medians of %s of each row, after %s. The pictures over time are of one more run of each row, with "+
 			"a trace; its time is in no figure.", countOf(int64(c.Runs), "run"), countOf(int64(c.Warmup), "warm-up run")),
 	}
@@ -129,19 +129,9 @@ func splitSentence(text string) (first, rest string) {
 	return first, rest
 }
 
-// figuresTable is both tables of the terminal in one.
-func figuresTable(c comparison) dataTable {
-	speed, cause := c.speedTable(), c.causeTable()
-	t := dataTable{Caption: "All figures, medians of the runs"}
-	for i := range speed {
-		row := append(append([]string{}, speed[i]...), cause[i][2:]...)
-		if i == 0 {
-			t.Head = row
-		} else {
-			t.Rows = append(t.Rows, row)
-		}
-	}
-	return t
+// tableOf is a table as the terminal has it.
+func tableOf(caption string, t table) dataTable {
+	return dataTable{Caption: caption, Head: t[0], Rows: t[1:]}
 }
 
 func machinePairs(m machine) []pair {

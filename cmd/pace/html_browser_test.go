@@ -139,6 +139,7 @@ func TestHTMLReportInABrowser(t *testing.T) {
 	}
 	p.view(t, 700, "dark", "print")
 	checkSeen(t, p, "print")
+	screenshot(t, p, "print")
 	if ground := inPage[string](t, p, `getComputedStyle(document.body).backgroundColor`); ground != "rgb(255, 255, 255)" {
 		t.Errorf("it is printed on %s", ground)
 	}

@@ -80,22 +80,41 @@ func (d *drawing) text(class, anchor string, x, y float64, text string) {
 	d.add(mark{Kind: "text", Class: class, Anchor: anchor, X: px(x), Y: px(y), Text: text})
 }
 
-// heading writes a row's name with its colour before it, and at the other end the first of the figures that has room.
-func (d *drawing) heading(r chartRow, figures ...string) {
+// heading writes a row's name with its colour before it, and a figure at the other end if there is room.
+func (d *drawing) heading(r chartRow, figure string) {
 	base := d.y + d.font
 	d.rect("m "+r.class, 0, base-d.font*0.72, d.font*0.72, d.font*0.72, "")
-	name := r.name
-	if d.narrow() {
-		name = r.short
-	}
-	d.text("name", "start", d.font*1.1, base, name)
-	for _, figure := range figures {
-		if d.font*1.1+d.textWidth(name)+d.textWidth(figure)+d.font < d.width {
-			d.text("figure", "end", d.width, base, figure)
-			break
-		}
+	d.text("name", "start", d.font*1.1, base, d.nameOf(r))
+	if d.fitsBeside(r, figure) {
+		d.text("figure", "end", d.width, base, figure)
 	}
 	d.y += d.line()
+}
+
+func (d *drawing) nameOf(r chartRow) string {
+	if d.narrow() {
+		return r.short
+	}
+	return r.name
+}
+
+func (d *drawing) fitsBeside(r chartRow, figure string) bool {
+	return d.font*1.1+d.textWidth(d.nameOf(r))+d.textWidth(figure)+d.font < d.width
+}
+
+// wording returns a figure for each row, in the longest of its wordings that has room in all of them.
+func (d *drawing) wording(rows []chartRow, wordings [][]string) []string {
+	level := 0
+	for i, r := range rows {
+		for level < len(wordings[i])-1 && !d.fitsBeside(r, wordings[i][level]) {
+			level++
+		}
+	}
+	var figures []string
+	for _, words := range wordings {
+		figures = append(figures, words[level])
+	}
+	return figures
 }
 
 // timeAxis draws what a time scale shows, behind all that lies between top and here.

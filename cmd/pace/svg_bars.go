@@ -40,7 +40,7 @@ func shortName(m modeResult) string {
 func (r chartRow) wallFigures(i int, base chartRow) []string {
 	long, short := r.WallSeconds.text(), durationText(r.WallSeconds.Median)
 	if i == 0 {
-		return []string{long, short}
+		return []string{long, short, short}
 	}
 	ratio := factorText(r.Speedup.Median) + " ×"
 	return []string{long + " · " + ratio + " " + base.Mode.String(), short + " · " + ratio, short}
@@ -50,17 +50,19 @@ func (r chartRow) wallFigures(i int, base chartRow) []string {
 func wallChart(id string, rows []chartRow) chart {
 	longest := 0.0
 	var said []string
-	for _, r := range rows {
+	var wordings [][]string
+	for i, r := range rows {
 		longest = max(longest, r.WallSeconds.Max)
+		wordings = append(wordings, r.wallFigures(i, rows[0]))
 		said = append(said, r.name+" "+r.WallSeconds.text())
 	}
 	c := newChart(id, "How long it took", "The bar is the median of the measured runs, each dot is a run. Shorter is faster.",
 		"Bars: "+strings.Join(said, ", ")+".", func(d *drawing) {
 			s := scale{max: longest, from: 0, to: d.width - 8}
+			figures := d.wording(rows, wordings)
 			for i, r := range rows {
-				figures := r.wallFigures(i, rows[0])
-				d.heading(r, figures...)
-				d.rect("m "+r.class, s.at(0), d.y, max(s.at(r.WallSeconds.Median), 1), 16, figures[0])
+				d.heading(r, figures[i])
+				d.rect("m "+r.class, s.at(0), d.y, max(s.at(r.WallSeconds.Median), 1), 16, wordings[i][0])
 				d.rule("whisker", s.at(r.WallSeconds.Min), d.y+8, s.at(r.WallSeconds.Max), d.y+8)
 				for _, run := range r.Runs {
 					d.dot("run", s.at(run.WallSeconds), d.y+8, 3.5, durationText(run.WallSeconds))
@@ -119,9 +121,11 @@ func (p cpuParts) text() string {
 // cpuChart shows how much of its CPUs' time each row computed and how much it waited.
 func cpuChart(id string, rows []chartRow) chart {
 	var said []string
+	var wordings [][]string
 	limited, kept := false, false
 	for _, r := range rows {
 		p := r.cpuParts()
+		wordings = append(wordings, []string{p.text(), "CPU " + percentText(p.cpu) + " · rest " + percentText(1-p.cpu)})
 		said = append(said, r.name+": "+p.text())
 		limited, kept = limited || p.limiter >= notablePart, kept || p.kept >= notablePart
 	}
@@ -129,10 +133,10 @@ func cpuChart(id string, rows []chartRow) chart {
 		"is waiting: for a disk, a peer, or another worker."
 	c := newChart(id, "Computing and waiting", note, strings.Join(said, "; ")+".", func(d *drawing) {
 		s := scale{max: 1, from: 0, to: d.width}
-		for _, r := range rows {
-			p := r.cpuParts()
-			d.heading(r, p.text(), "CPU "+percentText(p.cpu))
-			d.cpuBar(r, p, s)
+		figures := d.wording(rows, wordings)
+		for i, r := range rows {
+			d.heading(r, figures[i])
+			d.cpuBar(r, r.cpuParts(), s)
 		}
 		for _, share := range []float64{0, 0.25, 0.5, 0.75, 1} {
 			anchor := "middle"
