@@ -100,7 +100,10 @@ func newSection(id string, c comparison) section {
 			"a trace; its time is in no figure.", countOf(int64(c.Runs), "run"), countOf(int64(c.Warmup), "warm-up run")),
 	}
 	if c.Title != "" {
-		s.Headline, s.Verdict = c.sentence(), ""
+		s.Headline, s.Verdict, s.Warnings = c.sentence(), "", nil // demo knows how often it runs what
+		if text := othersWarning(c.OtherCPUShare); text != "" {
+			s.Warnings = []string{text}
+		}
 	} else {
 		s.Title = "What was compared"
 	}

@@ -157,7 +157,7 @@ func TestHTMLReportInABrowser(t *testing.T) {
 	for i := 0; ; i++ {
 		if _, said := p.heard(); len(said) > 1 && strings.Contains(strings.Join(said, "\n"), "Content Security Policy") {
 			break
-		} else if i == 1000 {
+		} else if i == 6000 {
 			t.Fatalf("a script may load something, or is not heard: %q", said)
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -59,7 +59,7 @@ func TestTracesOfTheModes(t *testing.T) {
 			return []string{"verify", "--chunk-size", "64KiB", "--manifest", filepath.Join(t.TempDir(), mode), a}
 		}, 17, 1<<20 + 1},
 		{"crawl", func(string) []string {
-			return []string{"crawl", "--rate", "0", "--output", os.DevNull, server.URL}
+			return []string{"crawl", "--rate", "0", "--timeout", "10m", "--output", os.DevNull, server.URL}
 		}, 31, 0},
 	} {
 		t.Run(work.name, func(t *testing.T) {
@@ -125,8 +125,8 @@ func TestTraceOfADownload(t *testing.T) {
 	server := httptest.NewServer(site.New(site.Options{Latency: 5 * time.Millisecond}).Handler())
 	t.Cleanup(server.Close)
 	for _, mode := range modeNames() {
-		got := traceOf(t, "copy", "--mode", mode, "--workers", "4", "--chunk-size", "64KiB", server.URL+"/blob/1048576",
-			filepath.Join(t.TempDir(), "blob"))
+		got := traceOf(t, "copy", "--mode", mode, "--workers", "4", "--chunk-size", "64KiB", "--timeout", "10m",
+			"--min-speed", "0", server.URL+"/blob/1048576", filepath.Join(t.TempDir(), "blob"))
 		checkWorkers(t, got)
 		bytes, workers := int64(0), map[int]bool{}
 		for _, o := range got.operations {
