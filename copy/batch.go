@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"pace/limiter/progress"
 )
 
 const (
@@ -145,7 +147,11 @@ func (b *batch) flush(ctx context.Context) error {
 			errs[i] = f.finishSmall(ctx)
 		}
 	}
-	op.End()
+	var did progress.Did
+	if op.Traced() {
+		did = b.did(errs)
+	}
+	op.EndAs(ctx, did)
 	files := b.files
 	b.files, b.free = b.files[len(b.files):], b.buf
 	for i, f := range files {
@@ -156,6 +162,15 @@ func (b *batch) flush(ctx context.Context) error {
 	}
 	b.files = nil
 	return nil
+}
+
+// did is what a flush was: the bytes are those of all files, the name is that of the first.
+func (b *batch) did(errs []error) progress.Did {
+	all := progress.Did{Kind: "files", Item: b.files[0].from.shown, Err: errors.Join(errs...)}
+	for _, f := range b.files {
+		all.Bytes += f.meta.size
+	}
+	return all
 }
 
 // move moves the data of all files that have some to be moved together.

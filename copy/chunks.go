@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+
+	"pace/limiter/progress"
 )
 
 // chunk is a range of bytes to copy with one operation.
@@ -100,7 +102,13 @@ func (f *file) copyChunk(ctx context.Context, c chunk) error {
 		return err
 	}
 	op := f.Progress.Begin()
-	defer op.End()
+	err := f.copyAt(ctx, c)
+	op.EndAs(ctx, progress.Did{Kind: "chunk", Item: f.from.shown, Offset: c.off, Bytes: c.n, Err: err})
+	return err
+}
+
+// copyAt copies a chunk whose turn has come.
+func (f *file) copyAt(ctx context.Context, c chunk) error {
 	c, err := f.copyInKernel(ctx, c)
 	if err != nil || c.n == 0 {
 		return err

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"hash"
 	"strings"
+
+	"pace/limiter/progress"
 )
 
 // Digest is the hash of a whole file. It implements flag.Value.
@@ -76,7 +78,7 @@ func (f *incoming) expect(ctx context.Context, src string) error {
 		op := f.Progress.Begin()
 		n, err := readFull(ctx, f.driver, f.out, buf, off)
 		_, _ = sum.Write(buf[:n]) // never fails
-		op.End()
+		op.EndAs(ctx, progress.Did{Kind: "hash", Item: f.to.shown, Offset: off, Bytes: int64(n), Err: err})
 		if err != nil {
 			return fmt.Errorf("cannot read %s: %w", f.to.shown, err)
 		}

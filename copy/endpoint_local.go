@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 	"os"
+
+	"pace/limiter/progress"
 )
 
 // localSource is a regular file of this machine.
@@ -87,7 +89,7 @@ func (l *localReader) Read(p []byte) (int, error) {
 	}
 	op := l.source.Progress.Begin()
 	n, err := readFull(l.ctx, l.source.driver, l.source.file, lent, l.off)
-	op.End()
+	op.EndAs(l.ctx, progress.Did{Kind: "read", Item: l.source.shown, Offset: l.off, Bytes: int64(n), Err: err})
 	if l.source.foreign {
 		copy(p, lent[:n])
 		p = p[:len(lent)]

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"pace/limiter/progress"
 )
 
 // copyEntry copies what is neither a directory nor a regular file. The error is one that ends the run.
@@ -18,7 +20,11 @@ func (n *node) copyEntry(ctx context.Context, name string) error {
 	} else {
 		skipped, err = n.copySpecial(name)
 	}
-	op.End()
+	var did progress.Did
+	if op.Traced() {
+		did = progress.Did{Kind: "entry", Item: n.from(name).shown, Err: err}
+	}
+	op.EndAs(ctx, did)
 	return n.outcome(ctx, name, skipped, err)
 }
 

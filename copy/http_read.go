@@ -81,6 +81,7 @@ func (h *httpReader) readSome(p []byte) int {
 		p = p[:min(int64(len(p)), h.skip)]
 	}
 	n, err := h.got.Body.Read(p)
+	h.got.read += int64(n)
 	if h.skip > 0 {
 		h.skip -= int64(n)
 		n = 0
@@ -107,7 +108,7 @@ func (h *httpReader) readSome(p []byte) int {
 
 // fail ends a try.
 func (h *httpReader) fail(err error) {
-	h.err = err
+	h.err, h.got.failed = err, err
 	h.drop(false)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pace/limiter/exchange"
+	"pace/limiter/progress"
 )
 
 // maxRedirects is how many follow one another at most.
@@ -27,9 +28,12 @@ type answer struct {
 	*http.Response
 	at   *url.URL // where the redirects led
 	lane *lane
-	sent time.Time   // when the request was
-	free func()      // ends the request's context
-	time *time.Timer // that ends it too; nil for none
+	sent time.Time // when the request was
+	free func()    // ends the request's context
+
+	read   int64 // bytes of the body
+	failed error
+	time   *time.Timer // that ends it too; nil for none
 }
 
 // errSlow ends a request whose time is over.
@@ -108,7 +112,7 @@ func (s *httpSource) exchange(ctx context.Context, lane *lane, to *url.URL, a as
 			got.time.Stop()
 		}
 		cancel(nil)
-		op.End()
+		op.EndAs(ctx, progress.Did{Kind: "fetch", Item: s.shown, Offset: a.off, Bytes: got.read, Err: got.failed})
 	}
 	req := (&http.Request{Method: a.method, URL: withoutUser(to), Host: to.Host, Header: s.headerFor(to),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
@@ -130,6 +134,7 @@ func (s *httpSource) exchange(ctx context.Context, lane *lane, to *url.URL, a as
 	}
 	if err != nil {
 		err = s.timedOut(ctx, err)
+		got.failed = err
 		got.free()
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"pace/limiter"
+	"pace/limiter/progress"
 )
 
 // manifestAhead is how many files may be hashed before the one whose line is due: it bounds the lines kept in memory.
@@ -155,12 +156,15 @@ func (v *verifier) sum(ctx context.Context, f *os.File, path string) ([]byte, er
 	defer v.tools.put(t)
 	t.a.Reset()
 	for off, more := int64(0), true; more; {
-		op := v.Progress.Begin()
-		for end := off + v.ChunkSize; more && off < end; {
-			piece := t.buf[:min(int64(len(t.buf)), end-off)]
+		op, begin := v.Progress.Begin(), off
+		end := func(err error) {
+			op.EndAs(ctx, progress.Did{Kind: "hash", Item: path, Offset: begin, Bytes: off - begin, Err: err})
+		}
+		for stop := off + v.ChunkSize; more && off < stop; {
+			piece := t.buf[:min(int64(len(t.buf)), stop-off)]
 			n, err := readPiece(ctx, f, piece, off)
 			if err != nil {
-				op.End()
+				end(err)
 				return nil, cannotRead(path, err)
 			}
 			_, _ = t.a.Write(piece[:n])
@@ -168,7 +172,7 @@ func (v *verifier) sum(ctx context.Context, f *os.File, path string) ([]byte, er
 			off += int64(n)
 			more = n == len(piece)
 		}
-		op.End()
+		end(nil)
 	}
 	return t.a.Sum(nil), nil
 }

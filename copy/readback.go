@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	"pace/limiter/progress"
 )
 
 // verify reads back what was written, from the device as far as the system lets go of what it remembers.
@@ -56,7 +58,7 @@ func (f *file) equal(ctx context.Context, out *os.File, size int64, sum func([]b
 		p := buf[:min(int64(len(buf)), size-off)]
 		op := f.Progress.Begin()
 		same, err := f.equalPiece(ctx, out, p, off, sum)
-		op.End()
+		op.EndAs(ctx, progress.Did{Kind: "verify", Item: f.from.shown, Offset: off, Bytes: int64(len(p)), Err: err})
 		if err != nil || !same {
 			return false, err
 		}

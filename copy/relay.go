@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"pace/limiter"
 )
 
 // relay is one file on its way from a source to a sink, of which either may be anything. From a file to a file of this
@@ -140,7 +142,7 @@ func (y *relay) complete(ctx context.Context, size int64) error {
 // chunkJob copies one chunk; the one that is done last completes the file.
 func (y *relay) chunkJob(ctx context.Context, c chunk) error {
 	last, err := y.do(ctx, func() error {
-		err := y.copyChunk(y.ctx, c)
+		err := y.copyChunk(limiter.SameWorker(y.ctx, ctx), c)
 		if err == nil {
 			return nil
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pace/limiter/exchange"
+	"pace/limiter/progress"
 )
 
 // try is one request to an object store: what is known of it before, and what came of it.
@@ -49,10 +50,15 @@ func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	ctx, cancel := context.WithCancelCause(req.Context())
 	op := s.Progress.Begin()
-	a := &storeAnswer{ctx: ctx, end: func(good bool) {
-		op.End()
+	a := &storeAnswer{ctx: ctx}
+	a.end = func(good bool) {
+		var did progress.Did
+		if op.Traced() {
+			did = a.did(req)
+		}
+		op.EndAs(ctx, did)
 		lane.leave(good)
-	}}
+	}
 	a.cancel = func() { cancel(nil) }
 	if s.timeout > 0 {
 		timeout := s.timeout
@@ -67,6 +73,7 @@ func (s *store) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := s.clientFor(req, t).RoundTrip(s.dressed(req.WithContext(ctx), t, a.timer))
 	if err != nil {
+		a.failed = err
 		a.finish(false)
 		return nil, &lostError{a.because(err)}
 	}
@@ -124,14 +131,18 @@ type storeAnswer struct {
 	timer  *time.Timer
 	cancel func()
 	good   bool
+	read   int64
+	failed error
 	end    func(good bool)
 	once   sync.Once
 }
 
 func (a *storeAnswer) Read(p []byte) (int, error) {
 	n, err := a.ReadCloser.Read(p)
+	a.read += int64(n)
 	if err != nil && err != io.EOF {
 		err = a.because(err)
+		a.failed = err
 	}
 	return n, err
 }
@@ -147,6 +158,14 @@ func (a *storeAnswer) finish(good bool) {
 		a.cancel()
 		a.end(good)
 	})
+}
+
+// did is what the exchange was. A signature may stand in the query, which nobody is to see.
+func (a *storeAnswer) did(req *http.Request) progress.Did {
+	return progress.Did{
+		Kind: "request", Item: req.Method + " " + req.URL.Scheme + "://" + req.URL.Host + req.URL.EscapedPath(),
+		Bytes: a.read + max(req.ContentLength, 0), Err: a.failed,
+	}
 }
 
 // because returns what has ended an exchange, as far as we did it ourselves.

@@ -179,9 +179,6 @@ func (s *s3Sink) take(ctx context.Context, u minio.ObjectMultipartInfo) (bool, e
 		return false, nil
 	}
 	s.id, s.part, s.withSums = u.UploadID, size, sums
-	// What was stopped once may be stopped again, and what was sent of a part is lost then. So the parts in flight are few
-	// until this run has sent many.
-	s.few = newLane(1)
 	for _, part := range parts {
 		s.parts[part.PartNumber] = part
 	}
@@ -190,7 +187,11 @@ func (s *s3Sink) take(ctx context.Context, u minio.ObjectMultipartInfo) (bool, e
 		s.Log.Warn("starting over", "item", s.at.String(), "reason", errOtherParts)
 		s.endOld(u.UploadID)
 		s.id, s.parts, s.sent = "", map[int]minio.ObjectPart{}, nil
+		return false, nil
 	}
+	// What was stopped once may be stopped again, and what was sent of a part is lost then. So the parts in flight are few
+	// until this run has sent many.
+	s.few = newLane(1)
 	return same, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"pace/limiter/progress"
 )
 
 // stream reads the source from its start to its end, whatever its size is said to be, and gives each piece to write in
@@ -46,7 +48,7 @@ func (f *file) streamPiece(
 	}
 	op := f.Progress.Begin()
 	n, err := readFull(ctx, f.driver, f.in, buf, off)
-	op.End()
+	op.EndAs(ctx, progress.Did{Kind: "read", Item: f.from.shown, Offset: off, Bytes: int64(n), Err: err})
 	if err != nil {
 		return 0, fmt.Errorf("cannot read %s: %w", f.from.shown, err)
 	}
@@ -58,8 +60,9 @@ func (f *file) streamPiece(
 		return 0, err
 	}
 	op = f.Progress.Begin()
-	defer op.End()
-	if err := write(ctx, buf[:n], off); err != nil {
+	err = write(ctx, buf[:n], off)
+	op.EndAs(ctx, progress.Did{Kind: "write", Item: f.from.shown, Offset: off, Bytes: int64(n), Err: err})
+	if err != nil {
 		return 0, err
 	}
 	f.Progress.AddBytes(int64(n))

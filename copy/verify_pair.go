@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"pace/limiter/progress"
 )
 
 // verifyPair is two files of the same size whose bytes are compared, chunk by chunk, by many workers.
@@ -61,7 +63,11 @@ func (v *verifier) compareChunk(ctx context.Context, j verifyJob) error {
 	if !p.settled.Load() {
 		op := v.Progress.Begin()
 		same, err := p.compareBytes(ctx, j.chunk)
-		op.End()
+		var did progress.Did
+		if op.Traced() {
+			did = progress.Did{Kind: "hash", Item: p.sourcePath(p.rel), Offset: j.chunk.off, Bytes: j.chunk.n, Err: err}
+		}
+		op.EndAs(ctx, did)
 		p.note(ctx, same, err)
 	}
 	return p.done(1)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"pace/limiter/exchange"
+	"pace/limiter/progress"
 )
 
 // response is what one request came to.
@@ -30,6 +31,9 @@ type response struct {
 	err         error // why there is no response, or no whole body
 	wire        *wire // what went over the wire; nil unless it is archived
 	buf         *bytes.Buffer
+
+	counter *progress.Counter
+	moved   int64 // bytes of the body that came
 
 	share share
 	more  func(n int64) error // takes n bytes more of the crawl's room; nil for a response that has no bound
@@ -60,6 +64,12 @@ func takeWhileReading(ctx context.Context, s *share, body io.ReadCloser) func(n 
 	}
 }
 
+// count counts bytes of the body that came.
+func (r *response) count(n int64) {
+	r.moved += n
+	r.counter.AddBytes(n)
+}
+
 // takeRoom takes n bytes of the crawl's room, and waits for them.
 func (r *response) takeRoom(n int64) error {
 	if r.more == nil {
@@ -75,9 +85,11 @@ func (e *bodyError) Error() string { return e.message }
 
 // fetch does one request and reads its body, at most limit bytes of it. A longer body is an error unless cut is set.
 func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *response {
-	r := &response{at: time.Now().UTC(), share: share{room: c.room}}
+	r := &response{at: time.Now().UTC(), share: share{room: c.room}, counter: c.counter}
 	op := c.counter.Begin()
-	defer op.End()
+	defer func() {
+		op.EndAs(ctx, progress.Did{Kind: "fetch", Item: it.url.String(), Bytes: r.moved, Err: r.failure()})
+	}()
 	trace := exchange.Trace{Wrote: func() { c.frontier.started(it) }}
 	c.tape(it, r, &trace)
 	resp, err := c.client.Do(c.requestOf(ctx, it), &trace)
@@ -94,7 +106,7 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 		if it.sitemap > 0 && r.status/100 == 2 {
 			r.err = c.readSitemap(ctx, it, r, resp)
 		} else if c.wantsBody(it, r) {
-			r.err = r.readBody(resp, limit, cut, c.counter.AddBytes)
+			r.err = r.readBody(resp, limit, cut, r.count)
 		}
 		// The error of closing a connection that was read from changes nothing.
 		_ = resp.Body.Close()

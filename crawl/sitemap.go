@@ -82,7 +82,7 @@ const sitemapGroup = 1000
 // ends in the middle, the sitemap is fetched again, and its first URLs are known.
 func (c *crawler) readSitemap(ctx context.Context, it *item, r *response, resp *http.Response) error {
 	const most = maxSitemap + codedSlack
-	wire := &wireReader{r: r.taped(resp.Body, most), count: c.counter.AddBytes, left: most}
+	wire := &wireReader{r: r.taped(resp.Body, most), count: r.count, left: most}
 	d, err := decode(wire, bodyCodings(resp.Header), r)
 	defer d.close()
 	var found []foundPage

@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // Each takes jobs from next and does them, at most workers at a time, as the mode says:
@@ -56,6 +57,8 @@ type crew[J any] struct {
 	idle int           // workers not yet started; guarded by turn
 	over bool          // next has returned an error, io.EOF included; guarded by turn
 
+	started atomic.Int64 // workers
+
 	errOnce sync.Once
 	err     error // read after all workers have left
 }
@@ -83,6 +86,7 @@ func (c *crew[J]) hire(ctx context.Context) (there chan struct{}) {
 
 // work does jobs until there are no more or the context is cancelled.
 func (c *crew[J]) work(ctx context.Context) {
+	ctx = c.asWorker(ctx)
 	for hire := true; ; hire = false {
 		job, hired, ok := c.take(ctx, hire)
 		if !ok {

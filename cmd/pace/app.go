@@ -14,8 +14,8 @@ func newApp(std streams) *cli.App {
 		Name:  "pace",
 		Usage: "copy files and crawl pages, in three modes that differ in how they wait",
 		Commands: []*cli.Command{
-			copyCommand(std), crawlCommand(std), verifyCommand(std), compareCommand(std), serveCommand(std),
-			completionCommand(std),
+			copyCommand(std), crawlCommand(std), verifyCommand(std), compareCommand(std), demoCommand(std),
+			serveCommand(std), completionCommand(std),
 		},
 		Writer:      std.stdout,
 		ErrWriter:   std.stderr,

@@ -55,7 +55,7 @@ func TestUsageErrors(t *testing.T) {
 		want string
 	}{
 		{[]string{"cpoy"}, `pace: unknown command "cpoy"; did you mean copy?`},
-		{[]string{"frobnicate"}, `pace: unknown command "frobnicate"; use copy, crawl, verify, compare, serve or completion`},
+		{[]string{"frobnicate"}, `pace: unknown command "frobnicate"; use copy, crawl, verify, compare, demo, serve or completion`},
 		{[]string{"--mode", "async", "copy"}, "pace: --mode goes after a command, as in pace copy --mode"},
 		{[]string{"--color"}, "pace: unknown flag --color; see pace --help"},
 		{[]string{"copy"}, "pace copy: no source given; see pace copy --help"},
@@ -90,8 +90,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"compare", "copy", "a", "b"},
 			"pace compare: put -- before the command to compare: pace compare -- copy ..."},
 		{[]string{"compare", "--", "serve"}, `pace compare: "serve": cannot be compared; use copy, crawl or verify`},
-		{[]string{"compare", "--modes", "async,async", "--", "copy"},
-			`pace compare: --modes "async,async": async stands twice; use for example sequential,async`},
+		{[]string{"compare", "--modes", "async,fast", "--", "copy"},
+			`pace compare: --modes "async,fast": "fast" is not a mode; use for example sequential,async`},
 		{[]string{"compare", "--", "copy", "--mode", "async", "a", "b"},
 			"pace compare: --mode is compare's own: it sets it for each run"},
 		{[]string{"compare", "--", "crawl", "--output", "f", "u"},

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"os/exec"
 	"syscall"
 )
@@ -13,4 +14,20 @@ func stopGently(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = killAfter
+}
+
+func shellCommand(ctx context.Context, command string) *exec.Cmd {
+	return exec.CommandContext(ctx, "/bin/sh", "-c", command)
+}
+
+// stopShell ends a cancelled shell with all that it has started, which needs a process group of their own. At a terminal
+// they stay in ours: only its foreground group may ask for a password, and Ctrl-C reaches that by itself.
+func stopShell(cmd *exec.Cmd, interactive bool) {
+	cmd.WaitDelay = killAfter
+	if interactive {
+		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+		return
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 }

@@ -42,8 +42,8 @@ func (f *crawlFlags) checkPaths() error {
 // writtenFiles returns the files that a run replaces.
 func (f *crawlFlags) writtenFiles() []namedFile {
 	files := []namedFile{
-		{"report", "the report", f.report}, {"output", "the records", f.output}, {"graph", "the links", f.graph},
-		{"cookie-jar", "the cookies", f.cookieJar},
+		{"report", "the report", f.report}, {"trace", "the trace", f.trace}, {"output", "the records", f.output},
+		{"graph", "the links", f.graph}, {"cookie-jar", "the cookies", f.cookieJar},
 	}
 	if f.warc != "" {
 		files = append(files, namedFile{"warc", "the index of the archive", f.warc + ".cdxj"})

@@ -54,6 +54,7 @@ type job struct {
 	mode     limiter.Mode
 	workers  int // 0 for the tool's default
 	report   string
+	trace    string
 	progress when
 	quiet    bool
 	level    slog.Level
@@ -80,6 +81,8 @@ func (j *job) showFlags() []cli.Flag {
 	return []cli.Flag{
 		valueFlag(groupShow, "report", "write the run's report as JSON to `FILE`; - is stdout",
 			into(&j.report, textKind, "")),
+		valueFlag(groupShow, "trace", "write each chunk or request to `FILE`, a JSON object a line: when, which worker and "+
+			"thread, what of; the first 100,000, and a last line with the course of all", into(&j.trace, traceKind, "")),
 		valueFlag(groupShow, "progress", "when to draw a bar on stderr: `WHEN` is auto (on a terminal), always or never",
 			into(&j.progress, progressKind, "auto")),
 		switchFlag(groupShow, "quiet", "no bar, no summary, no warnings; errors are still named", &j.quiet),
@@ -100,6 +103,9 @@ func (j *job) run(ctx context.Context, library func(context.Context, running) (o
 	if err := checkReport(j.report); err != nil {
 		return err
 	}
+	if err := checkWritable("trace", j.trace); err != nil {
+		return err
+	}
 	screen := newScreen(j.std.stderr)
 	level := j.level
 	if j.quiet {
@@ -107,6 +113,10 @@ func (j *job) run(ctx context.Context, library func(context.Context, running) (o
 	}
 	logged := newLineHandler(screen, level)
 	r := running{screen: screen, counter: progress.New(), log: slog.New(logged)}
+	var trace *progress.Trace
+	if j.trace != "" {
+		trace = r.counter.Trace(progress.TraceLimit)
+	}
 	machineCPUs := usableByProcess()
 	j.raiseProcs()
 	var drawer *bar
@@ -126,6 +136,11 @@ func (j *job) run(ctx context.Context, library func(context.Context, running) (o
 	rep := newReport(j.tool, j.mode, o, measured, machineCPUs)
 	if !j.quiet {
 		_, _ = screen.Write([]byte(summary(rep, j.unit, err, j.resume)))
+	}
+	if trace != nil {
+		if traceErr := writeTrace(j.trace, trace, rep); traceErr != nil && err == nil {
+			err = traceErr
+		}
 	}
 	err = j.end(rep, err)
 	if line := errorLine(err); line != "" && logged.told(line) {
@@ -165,13 +180,20 @@ func (j *job) raiseProcs() {
 	}
 }
 
-// checkReport finds a folder that is not there before the work instead of after it.
 func checkReport(path string) error {
-	if path == "" || path == "-" {
+	if path == "-" {
+		return nil
+	}
+	return checkWritable("report", path)
+}
+
+// checkWritable finds a folder that is not there before the work instead of after it.
+func checkWritable(what, path string) error {
+	if path == "" {
 		return nil
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("cannot write the report: %s is a folder", path)
+		return fmt.Errorf("cannot write the %s: %s is a folder", what, path)
 	}
 	dir := filepath.Dir(path)
 	info, err := os.Stat(dir)
@@ -179,7 +201,7 @@ func checkReport(path string) error {
 		err = &fs.PathError{Op: "open", Path: dir, Err: errors.New("not a folder")}
 	}
 	if err != nil {
-		return fmt.Errorf("cannot write the report: %w", err)
+		return fmt.Errorf("cannot write the %s: %w", what, err)
 	}
 	return nil
 }

@@ -16,21 +16,23 @@ type measured struct {
 	started time.Time
 	wall    time.Duration
 	usage
-	threadsPeak int64 // OS threads of the process; 0 where they cannot be counted
-	rssPeak     int64 // bytes of memory that were resident at most, since the process began; 0 likewise
+	threadsPeak int64         // OS threads of the process; 0 where they cannot be counted
+	delay       time.Duration // see cpuDelay
+	rssPeak     int64         // bytes of memory that were resident at most, since the process began; 0 likewise
 }
 
 // meter measures a run from startMeter to stop.
 type meter struct {
 	started time.Time
 	before  usage
-	peak    int64 // written by the sampler only, read after it has left
+	delayed time.Duration // cpuDelay before the run
+	peak    int64         // written by the sampler only, read after it has left
 	stopped chan struct{}
 	wg      sync.WaitGroup
 }
 
 func startMeter() *meter {
-	m := &meter{started: time.Now(), before: readUsage(), peak: threadCount(), stopped: make(chan struct{})}
+	m := &meter{started: time.Now(), before: readUsage(), delayed: cpuDelay(), peak: threadCount(), stopped: make(chan struct{})}
 	m.wg.Go(m.sample)
 	return m
 }
@@ -51,6 +53,7 @@ func (m *meter) stop() measured {
 			involuntary: now.involuntary - m.before.involuntary,
 		},
 		threadsPeak: max(m.peak, last),
+		delay:       max(cpuDelay()-m.delayed, 0),
 		rssPeak:     rssPeak(),
 	}
 }

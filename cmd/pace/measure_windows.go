@@ -44,3 +44,14 @@ func rssPeak() int64 {
 	}
 	return int64(counters.peakWorkingSet)
 }
+
+var physicallyInstalledMemory = windows.NewLazySystemDLL("kernel32.dll").NewProc("GetPhysicallyInstalledSystemMemory")
+
+// memoryBytes returns what the firmware says is installed.
+func memoryBytes() int64 {
+	var kib uint64
+	if ok, _, _ := physicallyInstalledMemory.Call(uintptr(unsafe.Pointer(&kib))); ok == 0 {
+		return 0
+	}
+	return int64(kib) * 1024
+}

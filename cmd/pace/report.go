@@ -31,10 +31,13 @@ type report struct {
 	BytesPerSecond float64 `json:"bytes_per_second"`
 	ItemsPerSecond float64 `json:"items_per_second"`
 
-	CPUUserSeconds     float64 `json:"cpu_user_seconds"`
-	CPUSystemSeconds   float64 `json:"cpu_system_seconds"`
-	CPUShare           float64 `json:"cpu_share"`
-	WaitShare          float64 `json:"wait_share"`
+	CPUUserSeconds   float64 `json:"cpu_user_seconds"`
+	CPUSystemSeconds float64 `json:"cpu_system_seconds"`
+	CPUShare         float64 `json:"cpu_share"`
+	WaitShare        float64 `json:"wait_share"`
+	// CPUDelaySeconds is for how long threads were ready to run and had no CPU, summed: part of what WaitShare takes for
+	// waiting. It is 0 where it is not known, as in threads mode, whose threads have left when they could be asked.
+	CPUDelaySeconds    float64 `json:"cpu_delay_seconds"`
 	LimiterWaitSeconds float64 `json:"limiter_wait_seconds"`
 
 	OSThreadsPeak              int64                `json:"os_threads_peak"`
@@ -108,6 +111,9 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 		Errors: t.Errors, BrokenLinks: o.broken, LinksChecked: o.linksChecked, linksFailed: o.linksFailed,
 		toOutput: o.toOutput,
 	}
+	if mode != limiter.Threads {
+		r.CPUDelaySeconds = m.delay.Seconds()
+	}
 	if r.Errors == nil {
 		r.Errors = []progress.ItemError{} // null is no list to those who read it
 	}
@@ -125,15 +131,19 @@ func perSecond(n, seconds float64) float64 {
 }
 
 // writeReport writes v as JSON to the file that --report names, or to stdout for "-".
-//
-// A file gets its name when it is whole, so that who waits for it never reads half of it. A device, a pipe and the like
-// are written in place: a rename would put a file where they stood.
 func writeReport(path string, stdout io.Writer, v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	text = append(text, '\n')
+	return writeText(path, stdout, append(text, '\n'))
+}
+
+// writeText writes to a file, or to stdout for "-".
+//
+// A file gets its name when it is whole, so that who waits for it never reads half of it. A device, a pipe and the like
+// are written in place: a rename would put a file where they stood.
+func writeText(path string, stdout io.Writer, text []byte) error {
 	if path == "-" {
 		_, err := stdout.Write(text)
 		return err

@@ -197,7 +197,7 @@ func TestReportFields(t *testing.T) {
 	}
 	slices.Sort(names)
 	want := strings.Fields(`backend bound bytes bytes_per_second context_switches_involuntary
-		context_switches_voluntary cpu_share cpu_system_seconds cpu_user_seconds errors in_flight_peak items items_failed
+		context_switches_voluntary cpu_delay_seconds cpu_share cpu_system_seconds cpu_user_seconds errors in_flight_peak items items_failed
 		items_per_second items_skipped latency_ms limiter_wait_seconds mode os_threads_peak rss_peak_bytes started tool
 		wait_share wall_seconds warnings workers`)
 	if diff := cmp.Diff(want, names); diff != "" {

@@ -2,6 +2,7 @@
 package progress
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ type Counter struct {
 	known                                        atomic.Bool
 	inFlight, inFlightPeak                       atomic.Int64
 	busy, limited                                overlap
+	trace                                        *Trace // nil for none
 
 	mu      sync.Mutex
 	latency *hdrhistogram.Histogram // microseconds; guarded by mu
@@ -153,11 +155,11 @@ func (c *Counter) Begin() Operation {
 }
 
 // End finishes the operation and records how long it took.
-func (o Operation) End() {
-	if o.c == nil {
-		return
-	}
-	now := time.Since(o.c.start)
+func (o Operation) End() { o.EndAs(context.Background(), Did{}) }
+
+// end returns when the operation has ended.
+func (o Operation) end() (now time.Duration) {
+	now = time.Since(o.c.start)
 	o.c.inFlight.Add(-1)
 	o.c.busy.leave(now)
 	o.c.mu.Lock()
@@ -165,6 +167,7 @@ func (o Operation) End() {
 	// Above an hour, the highest trackable value stands for it.
 	us := min((now - o.start).Microseconds(), o.c.latency.HighestTrackableValue())
 	_ = o.c.latency.RecordValue(us)
+	return now
 }
 
 // Wait is the time in which a worker stands idle for a rate or a delay.

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "time"
+
+// cpuDelay is not known here.
+func cpuDelay() time.Duration { return 0 }
