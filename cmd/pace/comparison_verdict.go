@@ -157,7 +157,7 @@ func workersName(m modeResult, name string) string {
 	if m.Mode == limiter.Sequential || strings.Contains(name, " with ") {
 		return name
 	}
-	if m.WorkersGiven == autoWorkers {
+	if m.WorkersGiven == autoWord {
 		return name + " with " + workersText(m) + " workers"
 	}
 	return name + " with " + countOf(int64(m.Workers), "worker")
@@ -165,8 +165,8 @@ func workersName(m modeResult, name string) string {
 
 // workersText is a number, or for a row that found its own "auto (12)".
 func workersText(m modeResult) string {
-	if m.WorkersGiven == autoWorkers {
-		return fmt.Sprintf("%s (%d)", autoWorkers, m.Workers)
+	if m.WorkersGiven == autoWord {
+		return fmt.Sprintf("%s (%d)", autoWord, m.Workers)
 	}
 	return fmt.Sprint(m.Workers)
 }
