@@ -158,13 +158,13 @@ func workersName(m modeResult, name string) string {
 		return name
 	}
 	if m.WorkersGiven == autoWord {
-		return name + " with " + workersText(m) + " workers"
+		return name + " with " + m.workersText() + " workers"
 	}
 	return name + " with " + countOf(int64(m.Workers), "worker")
 }
 
 // workersText is a number, or for a row that found its own "auto (12)".
-func workersText(m modeResult) string {
+func (m modeResult) workersText() string {
 	if m.WorkersGiven == autoWord {
 		return fmt.Sprintf("%s (%d)", autoWord, m.Workers)
 	}
