@@ -97,6 +97,7 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 		CPUSystemSeconds:           m.system.Seconds(),
 		CPUShare:                   perSecond(cpu.Seconds(), wall*machineCPUs),
 		WaitShare:                  wait,
+		CPUDelaySeconds:            knownDelay(mode, m.delay).Seconds(),
 		LimiterWaitSeconds:         t.LimiterWait.Seconds(),
 		OSThreadsPeak:              m.threadsPeak,
 		InFlightPeak:               t.InFlightPeak,
@@ -110,9 +111,6 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 		Bound:  boundOf(wait, t.LimiterWait, t.Busy),
 		Errors: t.Errors, BrokenLinks: o.broken, LinksChecked: o.linksChecked, linksFailed: o.linksFailed,
 		toOutput: o.toOutput,
-	}
-	if mode != limiter.Threads {
-		r.CPUDelaySeconds = m.delay.Seconds()
 	}
 	if r.Errors == nil {
 		r.Errors = []progress.ItemError{} // null is no list to those who read it
