@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-
-	"pace/limiter"
 )
 
 // manifestAhead is how many files may be hashed before the one whose line is due: it bounds the lines kept in memory.
@@ -63,7 +61,7 @@ func (v *verifier) list(ctx context.Context, w io.Writer) error {
 	default:
 		return fmt.Errorf("cannot read %s: it is a %s", v.Source, typeText(mode))
 	}
-	err = limiter.Each(ctx, v.Mode, v.Workers, f.next, f.hash)
+	err = each(ctx, v, f.next, f.hash)
 	if ctx.Err() != nil {
 		return cancelled(ctx)
 	}
