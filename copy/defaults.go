@@ -57,10 +57,15 @@ func (o *Options) chunkSize() int64 {
 	return size
 }
 
+// workers is how many chunks may be in flight, at most.
 func (o *Options) workers() int {
 	switch {
 	case o.Mode == limiter.Sequential:
 		return 1
+	case o.AutoWorkers && o.MaxWorkers > 0:
+		return o.MaxWorkers
+	case o.AutoWorkers:
+		return DefaultMaxWorkers
 	case o.Workers == 0 && (IsURL(o.Dest) || slices.ContainsFunc(o.Sources, IsURL)):
 		return NetworkWorkers
 	case o.Workers == 0:

@@ -60,7 +60,7 @@ func backendOf(m limiter.Mode) string {
 func (r *run) openDriver() (driver, string) {
 	backend := backendOf(r.Mode)
 	if backend == backendRing {
-		d, err := r.openRing(r.width, r.chunk)
+		d, err := r.openRing(r.firstWorkers(), r.width-r.firstWorkers(), r.chunk)
 		if err == nil {
 			return d, backend
 		}

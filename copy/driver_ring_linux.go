@@ -10,8 +10,10 @@ import (
 // ringDriver hands the system calls to the thread that owns the ring.
 type ringDriver struct{ ring *uring.Ring }
 
-func openRing(workers int, size int64) (driver, error) {
-	ring, err := uring.New(uring.Config{Buffers: workers, Depth: workers * batchLen, BufferSize: int(size)})
+func openRing(workers, more int, size int64) (driver, error) {
+	ring, err := uring.New(uring.Config{
+		Buffers: workers, Spare: more, Depth: (workers + more) * batchLen, BufferSize: int(size),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -4,4 +4,4 @@ package copy
 
 import "errors"
 
-func openRing(int, int64) (driver, error) { return nil, errors.New("only Linux has it") }
+func openRing(int, int, int64) (driver, error) { return nil, errors.New("only Linux has it") }

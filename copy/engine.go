@@ -26,6 +26,8 @@ type engine struct {
 	running int      // jobs that have not ended: they may still bring others
 	ended   bool     // so has the source
 
+	surplus func() bool // one worker too many works; nil if that cannot be
+
 	hungry atomic.Bool // a worker waits, and the source has nothing for it
 }
 
@@ -139,6 +141,9 @@ func (e *engine) work(ctx context.Context, f shared, c chunk) error {
 	for {
 		if err := f.chunkJob(ctx, c); err != nil {
 			return err
+		}
+		if e.surplus != nil && e.surplus() {
+			return nil // others go on with f
 		}
 		e.mu.Lock()
 		if !slices.Contains(e.begun, f) {

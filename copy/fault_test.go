@@ -199,7 +199,7 @@ func TestNoRing(t *testing.T) {
 	src := write(t, filepath.Join(from, "f"), data)
 	var log logs
 	r := newRun(Options{Sources: []string{src, src + "x"}, Dest: to, ChunkSize: 64 * kib, Log: log.logger()})
-	r.openRing = func(int, int64) (driver, error) { return nil, os.NewSyscallError("io_uring_setup", syscall.EPERM) }
+	r.openRing = func(int, int, int64) (driver, error) { return nil, os.NewSyscallError("io_uring_setup", syscall.EPERM) }
 	report, err := r.run(t.Context())
 	if err != nil || report.Backend != "pread-pool" || report.CPUs != report.Workers {
 		t.Fatalf("got %+v, %v", report, err)

@@ -10,8 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"pace/limiter"
 )
 
 // maxManifestLine is longer than any path with all its bytes escaped.
@@ -41,7 +39,7 @@ func (v *verifier) checkList(ctx context.Context, list io.Reader) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	f := &checkFeed{verifier: v, lines: readLines(reading, list)}
-	err := limiter.Each(ctx, v.Mode, v.Workers, f.next, v.checkEntry)
+	err := each(ctx, v, f.next, v.checkEntry)
 	switch {
 	case ctx.Err() != nil:
 		return cancelled(ctx)

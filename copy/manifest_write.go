@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"pace/limiter"
 	"pace/limiter/progress"
 )
 
@@ -64,7 +63,7 @@ func (v *verifier) list(ctx context.Context, w io.Writer) error {
 	default:
 		return fmt.Errorf("cannot read %s: it is a %s", v.Source, typeText(mode))
 	}
-	err = limiter.Each(ctx, v.Mode, v.Workers, f.next, f.hash)
+	err = each(ctx, v, f.next, f.hash)
 	if ctx.Err() != nil {
 		return cancelled(ctx)
 	}

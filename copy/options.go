@@ -35,6 +35,11 @@ type Options struct {
 	Mode limiter.Mode
 	// Workers is how many chunks are in flight; 0 means the mode's default ([DefaultWorkers]). Sequential has one.
 	Workers int
+	// AutoWorkers finds their number while they copy, where throughput grows no more (see [limiter.Tuner]), and Workers does
+	// not count. Sequential has one.
+	AutoWorkers bool
+	// MaxWorkers bounds AutoWorkers; 0 means [DefaultMaxWorkers].
+	MaxWorkers int
 	// ChunkSize is the length of one operation in bytes; 0 means the mode's default.
 	ChunkSize int64
 	// Rate limits all workers together, in bytes a second; nil is unlimited.
@@ -103,8 +108,10 @@ type Options struct {
 type Report struct {
 	// Backend is what drove the I/O: pread, pread-threads, io_uring or pread-pool; blocking or poller with a network.
 	Backend string
-	// Workers is how many chunks could be in flight.
+	// Workers is how many chunks could be in flight; with AutoWorkers, at the end.
 	Workers int
+	// WorkerSteps are the numbers that AutoWorkers had them be, in order; nil without it.
+	WorkerSteps []limiter.Step
 	// CPUs is how many CPUs the backend could use at once, before the machine's own bound: 1 for sequential, 1 a ring.
 	CPUs int
 	// Warnings counts what the destination could not hold: an owner, an attribute.

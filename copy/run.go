@@ -32,6 +32,7 @@ type run struct {
 	driver   driver
 	engine   *engine
 	live     live
+	tuner    *limiter.Tuner // with AutoWorkers
 	links    links
 
 	warnings atomic.Int64
@@ -42,7 +43,7 @@ type run struct {
 	overLimit atomic.Bool // it has forbidden one, which was told
 
 	// Tests put faults here.
-	openRing func(workers int, size int64) (driver, error)
+	openRing func(workers, more int, size int64) (driver, error)
 	wrap     func(driver) driver
 	ranges   rangeCopier
 	sized    func()
@@ -111,6 +112,7 @@ func (r *run) run(ctx context.Context) (Report, error) {
 
 func (r *run) withTotals(report Report) Report {
 	report.CPUs = report.Workers
+	report.tuned(r.tuner, r.width)
 	if report.Backend == backendRing {
 		report.CPUs = 1
 	}
@@ -146,7 +148,9 @@ func (r *run) drive(ctx context.Context) (backend string, err error) {
 		backend = r.web.client.Backend()
 	}
 	defer r.live.abandon()
-	err = limiter.Each(ctx, r.Mode, r.width, r.engine.next, func(ctx context.Context, j job) error { return j(ctx) })
+	workers := r.crew()
+	defer func() { stopTuning(r.tuner, r.Progress) }()
+	err = limiter.EachOf(ctx, r.Mode, workers, r.engine.next, func(ctx context.Context, j job) error { return j(ctx) })
 	switch {
 	case err != nil && ctx.Err() != nil:
 		err = cancelled(ctx)

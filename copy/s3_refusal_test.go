@@ -49,7 +49,7 @@ func TestObjectRefusals(t *testing.T) {
 				for i := range 8 {
 					write(t, filepath.Join(from, fmt.Sprint(i)), random(10))
 				}
-				before := descriptors(t)
+				before := openTempFiles(t)
 				for _, leg := range [][2]string{{from, "s3://bucket/k"}, {"s3://bucket/k", filepath.Join(to, "dst")}} {
 					o := Options{Sources: leg[:1], Dest: leg[1], Mode: m, Workers: 4, S3: storeAt(refuser.URL)}
 					o.Recursive, o.Network.Retries = leg[0] == from, 2
@@ -64,7 +64,7 @@ func TestObjectRefusals(t *testing.T) {
 						t.Errorf("%v", err)
 					}
 				}
-				if after := descriptors(t); after > before {
+				if after := openTempFiles(t); after > before {
 					t.Errorf("%d descriptors are open, there were %d", after, before)
 				}
 			})
@@ -91,7 +91,7 @@ func TestObjectKeyTooLong(t *testing.T) {
 }
 
 // descriptors counts those that are open, where that can be seen; connections of a server that is not ours may come and go.
-func descriptors(t *testing.T) (files int) {
+func openTempFiles(t *testing.T) (files int) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

@@ -26,6 +26,9 @@ type VerifyOptions struct {
 	Mode limiter.Mode
 	// Workers is how many chunks are hashed at once; 0 means [DefaultVerifyWorkers]. Sequential has one.
 	Workers int
+	// AutoWorkers and MaxWorkers are those of [Options].
+	AutoWorkers bool
+	MaxWorkers  int
 	// ChunkSize is the length of one operation in bytes; 0 means 1 MiB.
 	ChunkSize int64
 	// Hash is what stands for the bytes. Chunks are hashed side by side and compared one with one, so the hash of no
@@ -89,7 +92,8 @@ func Verify(ctx context.Context, o VerifyOptions) (Report, error) {
 type verifier struct {
 	VerifyOptions
 	tools verifyTools
-	mu    sync.Mutex // held while OnDifference is called
+	tuner *limiter.Tuner // with AutoWorkers
+	mu    sync.Mutex     // held while OnDifference is called
 }
 
 func newVerifier(o VerifyOptions) *verifier {
@@ -106,7 +110,10 @@ func newVerifier(o VerifyOptions) *verifier {
 		o.Workers = DefaultVerifyWorkers(o.Mode)
 	}
 	if o.Mode == limiter.Sequential {
-		o.Workers = 1
+		o.Workers, o.AutoWorkers = 1, false
+	}
+	if o.MaxWorkers == 0 {
+		o.MaxWorkers = DefaultMaxWorkers
 	}
 	return &verifier{VerifyOptions: o, tools: verifyTools{hash: o.Hash}}
 }
@@ -128,7 +135,18 @@ func (v *verifier) report() Report {
 	backend := map[limiter.Mode]string{
 		limiter.Sequential: backendPread, limiter.Threads: backendThreads, limiter.Async: backendPool,
 	}[v.Mode]
-	return Report{Backend: backend, Workers: v.Workers, CPUs: v.Workers, Totals: v.Progress.Totals()}
+	r := Report{Backend: backend, Workers: v.Workers, CPUs: v.Workers, Totals: v.Progress.Totals()}
+	r.tuned(v.tuner, v.MaxWorkers)
+	return r
+}
+
+// each does the jobs of a run.
+func each[J any](
+	ctx context.Context, v *verifier, next func(context.Context) (J, error), do func(context.Context, J) error,
+) error {
+	workers := v.crew()
+	defer stopTuning(v.tuner, v.Progress)
+	return limiter.EachOf(ctx, v.Mode, workers, next, do)
 }
 
 // compare walks both trees and compares what it finds, as jobs of the mode.
@@ -138,7 +156,7 @@ func (v *verifier) compare(ctx context.Context) error {
 		return err
 	}
 	defer f.close()
-	err = limiter.Each(ctx, v.Mode, v.Workers, f.next, v.compareChunk)
+	err = each(ctx, v, f.next, v.compareChunk)
 	if ctx.Err() != nil {
 		return cancelled(ctx)
 	}

@@ -65,6 +65,8 @@ type crawler struct {
 
 	linksChecked, linksFailed atomic.Int64
 
+	tuner *limiter.Tuner // with AutoWorkers
+
 	startErr error // why the only item of the run could not start
 }
 
@@ -88,6 +90,7 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		defer cancel()
 		c.frontier.setAddresses(newAddresses(c.o.Rate, c.o.PerIP, func(it *item) string { return c.addressOf(lookups, it) }))
 	}
+	defer func() { c.tuner.Stop() }()
 	var err error
 	if c.requeue != nil {
 		err = c.requeue(ctx)
@@ -104,7 +107,7 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	}
 	if err == nil {
 		err = c.keepingJar(ctx, func() error {
-			return limiter.Each(ctx, c.o.Mode, c.workers(), c.nextInTime, c.do)
+			return limiter.EachOf(ctx, c.o.Mode, c.crew(), c.nextInTime, c.do)
 		})
 	}
 	c.counter.SetTotalKnown()
@@ -117,7 +120,7 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 		}
 	}
 	report := Report{
-		Backend: c.client.Backend(), Workers: c.workers(), Totals: c.counter.Totals(),
+		Backend: c.client.Backend(), Workers: c.settled(), WorkerSteps: c.tuner.Steps(), Totals: c.counter.Totals(),
 		BrokenLinks: brokenLinks(c.outputs.all), LinksChecked: c.linksChecked.Load(), LinksFailed: c.linksFailed.Load(),
 	}
 	if err == nil && report.Items == 1 && report.ItemsSkipped == 0 {
@@ -169,11 +172,15 @@ func newCrawler(o Options) (*crawler, *seeds, error) {
 	return c, seeds, nil
 }
 
-// workers returns how many requests may be in flight.
+// workers returns how many requests may be in flight, at most.
 func (c *crawler) workers() int {
 	switch {
 	case c.o.Mode == limiter.Sequential:
 		return 1
+	case c.o.AutoWorkers && c.o.MaxWorkers > 0:
+		return c.o.MaxWorkers
+	case c.o.AutoWorkers:
+		return DefaultMaxWorkers
 	case c.o.Workers > 0:
 		return c.o.Workers
 	}
@@ -358,6 +365,7 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 	if again, err := c.tryAgain(it, r); again || err != nil {
 		return err
 	}
+	c.answered(it, r)
 	if it.robots != nil {
 		return c.robotsAnswer(it, r)
 	}

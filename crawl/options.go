@@ -49,6 +49,11 @@ type Options struct {
 	Mode limiter.Mode
 	// Workers is how many requests are in flight; 0 means [DefaultWorkers]. Sequential has one.
 	Workers int
+	// AutoWorkers finds their number while the crawl goes on, where its throughput grows no more (see [limiter.Tuner]), and
+	// Workers does not count. Sequential has one.
+	AutoWorkers bool
+	// MaxWorkers bounds AutoWorkers; 0 means [DefaultMaxWorkers].
+	MaxWorkers int
 	// Rate is the most request starts a second on one host; 0 is unlimited.
 	Rate float64
 	// PerHost is the most requests in flight on one host; 0 is unlimited.
@@ -146,8 +151,10 @@ type Options struct {
 type Report struct {
 	// Backend is what drove the I/O: blocking or poller.
 	Backend string
-	// Workers is how many requests could be in flight.
+	// Workers is how many requests could be in flight; with AutoWorkers, at the end.
 	Workers int
+	// WorkerSteps are the numbers that AutoWorkers had them be, in order; nil without it.
+	WorkerSteps []limiter.Step
 	// Totals has as items the pages; what CheckLinks left out for a robots.txt or a private network is among those skipped.
 	progress.Totals
 	// LinksChecked is how many targets were only checked: off the scope or past the depth, and no items. LinksFailed of
@@ -173,3 +180,7 @@ func (e *UsageError) Error() string { return e.message }
 
 // DefaultWorkers is how many requests are in flight unless told otherwise.
 const DefaultWorkers = 64
+
+// DefaultMaxWorkers is what AutoWorkers goes up to unless told otherwise: more requests than that are too many for most
+// sites, and in threads mode they are as many threads.
+const DefaultMaxWorkers = 256

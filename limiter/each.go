@@ -24,22 +24,32 @@ func Each[J any](
 	ctx context.Context, m Mode, workers int,
 	next func(context.Context) (J, error), do func(context.Context, J) error,
 ) error {
-	if m == Threads {
-		if err := checkThreads(workers); err != nil {
-			return err
-		}
+	return EachOf(ctx, m, NewWorkers(workers, workers), next, do)
+}
+
+// EachOf is [Each] with a number of workers that may change meanwhile. They are for this call only. In Threads mode the
+// most that there can be are no more than the machine allows.
+func EachOf[J any](
+	ctx context.Context, m Mode, workers *Workers,
+	next func(context.Context) (J, error), do func(context.Context, J) error,
+) error {
+	if err := workers.bound(m); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	c := &crew[J]{mode: m, turn: make(chan struct{}, 1), idle: max(workers, 1), next: next, do: do, cancel: cancel}
+	c := &crew[J]{mode: m, turn: make(chan struct{}, 1), workers: workers, next: next, do: do, cancel: cancel}
 	if m == Sequential {
 		// The goroutine would otherwise move between threads whenever a system call takes long.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		c.idle = 0
+		workers.begin(nil)
 		c.work(ctx)
 		return c.err
 	}
+	stop := context.AfterFunc(ctx, workers.wake)
+	defer stop()
+	workers.begin(func() chan struct{} { return c.hire(ctx) })
 	c.hire(ctx)
 	c.wg.Wait()
 	return c.err
@@ -47,14 +57,14 @@ func Each[J any](
 
 // crew is the workers of one call of Each.
 type crew[J any] struct {
-	mode   Mode
-	next   func(context.Context) (J, error)
-	do     func(context.Context, J) error
-	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup
+	mode    Mode
+	workers *Workers
+	next    func(context.Context) (J, error)
+	do      func(context.Context, J) error
+	cancel  context.CancelCauseFunc
+	wg      sync.WaitGroup
 
 	turn chan struct{} // full while someone calls next
-	idle int           // workers not yet started; guarded by turn
 	over bool          // next has returned an error, io.EOF included; guarded by turn
 
 	started atomic.Int64 // workers
@@ -63,13 +73,9 @@ type crew[J any] struct {
 	err     error // read after all workers have left
 }
 
-// hire starts one more worker, if there is one left to start. It requires the turn, or that no worker runs yet. The
-// result is closed when a thread that was started is there; nil if nothing is to be waited for.
+// hire starts one more worker, while another one runs or none has yet. The result is closed when a thread that was
+// started is there; nil if nothing is to be waited for.
 func (c *crew[J]) hire(ctx context.Context) (there chan struct{}) {
-	if c.idle == 0 {
-		return nil
-	}
-	c.idle--
 	if c.mode != Threads {
 		c.wg.Go(func() { c.work(ctx) })
 		return nil
@@ -87,8 +93,8 @@ func (c *crew[J]) hire(ctx context.Context) (there chan struct{}) {
 // work does jobs until there are no more or the context is cancelled.
 func (c *crew[J]) work(ctx context.Context) {
 	ctx = c.asWorker(ctx)
-	for hire := true; ; hire = false {
-		job, hired, ok := c.take(ctx, hire)
+	for first := true; ; first = false {
+		job, hired, ok := c.take(ctx, first)
 		if !ok {
 			return
 		}
@@ -101,13 +107,22 @@ func (c *crew[J]) work(ctx context.Context) {
 			c.fail(ctx, err)
 			return
 		}
+		c.workers.seek()
 	}
 }
 
-// take returns the next job, or false if there is none to do. With hire set, it starts a worker for the job after it:
-// here, in its turn, because one that waited for another turn could find it taken by a worker that waits in next.
-func (c *crew[J]) take(ctx context.Context, hire bool) (job J, hired chan struct{}, ok bool) {
+// take returns the next job, or false if there is none to do. It may start a worker for the job after it: here, in its
+// turn, because one that waited for another turn could find it taken by a worker that waits in next.
+func (c *crew[J]) take(ctx context.Context, first bool) (job J, hired chan struct{}, ok bool) {
 	c.turn <- struct{}{}
+	// Not before the turn: many may have waited for it when there was room for all of them.
+	for c.workers.Surplus() {
+		<-c.turn
+		if !c.workers.park(ctx) {
+			return job, nil, false
+		}
+		c.turn <- struct{}{}
+	}
 	defer func() { <-c.turn }()
 	if c.over {
 		return job, nil, false
@@ -118,15 +133,13 @@ func (c *crew[J]) take(ctx context.Context, hire bool) (job J, hired chan struct
 	}
 	if err != nil {
 		c.over = true
+		c.workers.end()
 		if err != io.EOF {
 			c.fail(ctx, err)
 		}
 		return job, nil, false
 	}
-	if hire {
-		hired = c.hire(ctx)
-	}
-	return job, hired, true
+	return job, c.workers.found(first), true
 }
 
 // fail keeps the first error, or what cancelled the context before it, and stops everyone.
@@ -137,5 +150,7 @@ func (c *crew[J]) fail(ctx context.Context, err error) {
 		}
 		c.err = err
 	})
+	// Before this worker has left: it may be the last, and then none is to start.
+	c.workers.end()
 	c.cancel(err)
 }

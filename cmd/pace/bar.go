@@ -116,7 +116,10 @@ func barLine(width int, u unit, s progress.Snapshot, rate float64) string {
 		left := time.Duration(float64(total-done) / rate * float64(time.Second))
 		parts = append(parts, part{3, "ETA " + etaText(left)})
 	}
-	if s.InFlight > 0 {
+	switch {
+	case s.InFlight > 0 && s.Workers > 0:
+		parts = append(parts, part{5, fmt.Sprintf("%d of %d in flight", s.InFlight, s.Workers)})
+	case s.InFlight > 0:
 		parts = append(parts, part{5, fmt.Sprintf("%d in flight", s.InFlight)})
 	}
 	if s.ItemsFailed > 0 {

@@ -18,6 +18,8 @@ func TestBarLine(t *testing.T) {
 	half := progress.Snapshot{BytesTotal: 512 * mib, Bytes: 256 * mib, InFlight: 4, TotalKnown: true}
 	failing := half
 	failing.ItemsFailed = 2
+	tuned := half
+	tuned.Workers = 12
 	growing := progress.Snapshot{ItemsTotal: 4560, Items: 123, InFlight: 16}
 	for _, test := range []struct {
 		width int
@@ -30,6 +32,7 @@ func TestBarLine(t *testing.T) {
 			" 50% [===================>....................] 256 MiB/512 MiB  128 MiB/s  ETA 2s  4 in flight"},
 		{79, inBytes, half, 128 * mib, " 50% [===========>............] 256 MiB/512 MiB  128 MiB/s  ETA 2s  4 in flight"},
 		{60, inBytes, half, 128 * mib, " 50% 256 MiB/512 MiB  128 MiB/s  ETA 2s  4 in flight"},
+		{79, inBytes, tuned, 128 * mib, " 50% [========>.........] 256 MiB/512 MiB  128 MiB/s  ETA 2s  4 of 12 in flight"},
 		// What matters least goes first: how many are in flight, then failures, the ETA, the rate.
 		{50, inBytes, half, 128 * mib, " 50% 256 MiB/512 MiB  128 MiB/s  ETA 2s"},
 		{50, inBytes, failing, 128 * mib, " 50% 256 MiB/512 MiB  128 MiB/s  ETA 2s  2 failed"},

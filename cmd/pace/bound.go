@@ -21,6 +21,9 @@ const (
 //	U = min(workers or rings, affinity, cgroup quota)
 func usableCPUs(mode limiter.Mode, o outcome, machineCPUs float64) float64 {
 	u := o.workers
+	for _, s := range o.steps {
+		u = max(u, s.Workers)
+	}
 	if o.cpus > 0 {
 		u = min(u, o.cpus)
 	}

@@ -64,7 +64,7 @@ func copyCommand(std streams) *cli.Command {
 		switchFlag(where, "verbose", "name each file on stdout when it is copied", &f.verbose, "v"),
 	}
 	flags = append(flags, f.whichFlags()...)
-	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8, with URLs: 16)")...)
+	flags = append(flags, f.howFlags(" (default threads: 2 a CPU, async: 8, with URLs: 16)", filecopy.DefaultMaxWorkers)...)
 	flags = append(flags,
 		valueFlag(groupHow, "chunk-size", "copy `SIZE` with one operation, for example 256KiB",
 			into(&f.chunkSize, chunkKind, "")),
@@ -162,8 +162,8 @@ Examples:
 				}
 				rep, err := filecopy.Run(ctx, o)
 				return outcome{
-					backend: rep.Backend, workers: rep.Workers, cpus: rep.CPUs, totals: rep.Totals, warnings: rep.Warnings,
-					toOutput: o.Output != nil,
+					backend: rep.Backend, workers: rep.Workers, steps: rep.WorkerSteps, cpus: rep.CPUs, totals: rep.Totals,
+					warnings: rep.Warnings, toOutput: o.Output != nil,
 				}, err
 			})
 		},
@@ -215,8 +215,9 @@ var chunkKind = kind[int64]{usage: sizeKind.usage, parse: func(s string) (int64,
 func (f *copyFlags) options(operands []string) (filecopy.Options, error) {
 	o := filecopy.Options{
 		Sources: operands, Dest: f.targetDir, TargetDir: f.targetDir != "", NoTargetDir: f.noTargetDir,
-		Mode: f.mode, Workers: f.workers, ChunkSize: f.chunkSize,
-		Reflink: f.reflink, NoClobber: f.noClobber || f.skipExisting, Recursive: f.recursive, Archive: f.archive,
+		Mode: f.mode, Workers: f.fixedWorkers(), AutoWorkers: f.workers == autoWorkers, MaxWorkers: f.mostAuto,
+		ChunkSize: f.chunkSize,
+		Reflink:   f.reflink, NoClobber: f.noClobber || f.skipExisting, Recursive: f.recursive, Archive: f.archive,
 		OneFileSystem: f.oneFS, NoResume: f.noResume, FailFast: f.failFast,
 		Update: f.update, Checksum: f.checksum, Delete: f.delete, MaxDelete: int64(f.maxDelete), DryRun: f.dryRun,
 		Verify: f.verify, Hash: *f.hash, Expect: f.expect, Fsync: f.fsync, Direct: f.direct, Sparse: f.sparse,

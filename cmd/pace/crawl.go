@@ -190,7 +190,7 @@ func (f *crawlFlags) flags() []cli.Flag {
 			"are 304 without links; --output begins anew, --warc goes on; an unfinished crawl is only finished", &f.recrawl),
 		switchFlag(keep, "fsync", "let the state and the records hold through a power cut too", &f.fsync),
 	}
-	flags = append(flags, f.howFlags(fmt.Sprintf(" (default %d)", crawl.DefaultWorkers))...)
+	flags = append(flags, f.howFlags(fmt.Sprintf(" (default %d)", crawl.DefaultWorkers), crawl.DefaultMaxWorkers)...)
 	return append(flags, f.showFlags()...)
 }
 
@@ -256,7 +256,7 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 }
 
 func (f *crawlFlags) outcome(rep crawl.Report) outcome {
-	done := outcome{backend: rep.Backend, workers: rep.Workers, totals: rep.Totals}
+	done := outcome{backend: rep.Backend, workers: rep.Workers, steps: rep.WorkerSteps, totals: rep.Totals}
 	if f.checkLinks {
 		done.broken = append([]crawl.BrokenLink{}, rep.BrokenLinks...)
 		done.linksChecked, done.linksFailed = &rep.LinksChecked, rep.LinksFailed
@@ -270,7 +270,8 @@ func (f *crawlFlags) options(seeds []string) crawl.Options {
 		Sitemaps: f.sitemaps, Scope: f.scope, Include: f.include, Exclude: f.exclude, StripQuery: f.stripQuery,
 		ContentType: f.contentType, IgnoreNoFollow: f.ignoreNoFollow, PerIP: f.perIP,
 		MinSpeed: f.minSpeed, CookieJar: f.cookieJar,
-		Mode: f.mode, Workers: f.workers, Rate: f.rate, PerHost: f.perHost,
+		Mode: f.mode, Workers: f.fixedWorkers(), AutoWorkers: f.workers == autoWorkers, MaxWorkers: f.mostAuto,
+		Rate: f.rate, PerHost: f.perHost,
 		Timeout: f.timeout, MaxBody: f.maxBody, Retries: f.retries,
 		UserAgent: f.userAgent, Header: http.Header{}, IgnoreRobots: f.ignoreRobots, MaxCrawlDelay: f.maxDelay,
 		AllowPrivate: f.allowPrivate, Resolve: map[string]netip.AddrPort{}, Proxy: f.proxy, Select: f.selectors,

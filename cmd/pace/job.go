@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -52,7 +54,8 @@ type job struct {
 	std  streams
 
 	mode     limiter.Mode
-	workers  int // 0 for the tool's default
+	workers  int // 0 for the tool's default, or autoWorkers
+	mostAuto int // workers
 	report   string
 	trace    string
 	progress when
@@ -68,12 +71,26 @@ const (
 	groupShow = "What is shown"
 )
 
-func (j *job) howFlags(workers string) []cli.Flag {
+// autoWorkers stands for the number of workers that is found while they work.
+const autoWorkers = -1
+
+// workersKind is a number of workers, or auto.
+var workersKind = kind[int]{usage: "use for example 8, or auto", words: []string{"auto"}, parse: func(s string) (int, error) {
+	if strings.EqualFold(s, "auto") {
+		return autoWorkers, nil
+	}
+	return countKind(1, maxWorkers, "8").parse(s)
+}}
+
+// howFlags takes the default numbers of workers, as text, and the most that auto goes up to.
+func (j *job) howFlags(workers string, mostAuto int) []cli.Flag {
 	return []cli.Flag{
 		valueFlag(groupHow, "mode", "drive operations in `MODE`: sequential, threads or async",
 			into(&j.mode, modeKind, "async")),
-		valueFlag(groupHow, "workers", "keep `N` operations in flight; sequential has one"+workers,
-			into(&j.workers, countKind(1, maxWorkers, "8"), "")),
+		valueFlag(groupHow, "workers", "keep `N` operations in flight; sequential has one; auto finds how many are "+
+			"worth it"+workers, into(&j.workers, workersKind, "")),
+		valueFlag(groupHow, "max-workers", "--workers auto goes up to `N`",
+			into(&j.mostAuto, countKind(1, maxWorkers, "8"), strconv.Itoa(mostAuto))),
 	}
 }
 
@@ -170,7 +187,7 @@ func (j *job) end(rep report, err error) error {
 func (j *job) raiseProcs() {
 	switch procs := runtime.GOMAXPROCS(0); {
 	case j.mode == limiter.Threads:
-		if n := min(j.workers, maxProcs); n > procs {
+		if n := min(j.mostWorkers(), maxProcs); n > procs {
 			runtime.GOMAXPROCS(n)
 		}
 	case j.mode == limiter.Async && j.tool == "copy":
@@ -179,6 +196,17 @@ func (j *job) raiseProcs() {
 		runtime.GOMAXPROCS(2 * procs)
 	}
 }
+
+// mostWorkers is how many there can be.
+func (j *job) mostWorkers() int {
+	if j.workers == autoWorkers {
+		return j.mostAuto
+	}
+	return j.workers
+}
+
+// fixedWorkers is what the options of a library have as Workers.
+func (j *job) fixedWorkers() int { return max(j.workers, 0) }
 
 func checkReport(path string) error {
 	if path == "-" {

@@ -20,6 +20,10 @@ type report struct {
 	Mode    limiter.Mode `json:"mode"`
 	Backend string       `json:"backend"`
 	Workers int          `json:"workers"`
+	// WorkersAuto is there with --workers auto. Workers is then the best number that was found, and WorkersSeries has all
+	// those that there were, from the given second on.
+	WorkersAuto   bool          `json:"workers_auto,omitzero"`
+	WorkersSeries []workersStep `json:"workers_series,omitzero"`
 
 	Started        string  `json:"started"` // RFC 3339
 	WallSeconds    float64 `json:"wall_seconds"`
@@ -59,6 +63,11 @@ type report struct {
 	toOutput bool
 }
 
+type workersStep struct {
+	Seconds float64 `json:"seconds"`
+	Workers int     `json:"workers"`
+}
+
 // latencyMS is the distribution of the time of one chunk or request, in milliseconds.
 type latencyMS struct {
 	P50 float64 `json:"p50"`
@@ -71,7 +80,8 @@ type latencyMS struct {
 type outcome struct {
 	backend string
 	workers int
-	cpus    int // how many CPUs the backend can use at once; 0 if only the machine bounds them
+	steps   []limiter.Step // nil unless they were found meanwhile
+	cpus    int            // how many CPUs the backend can use at once; 0 if only the machine bounds them
 	totals  progress.Totals
 
 	warnings     int64
@@ -111,6 +121,10 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 		Bound:  boundOf(wait, t.LimiterWait, t.Busy),
 		Errors: t.Errors, BrokenLinks: o.broken, LinksChecked: o.linksChecked, linksFailed: o.linksFailed,
 		toOutput: o.toOutput,
+	}
+	for _, s := range o.steps {
+		r.WorkersAuto = true
+		r.WorkersSeries = append(r.WorkersSeries, workersStep{s.After.Seconds(), s.Workers})
 	}
 	if r.Errors == nil {
 		r.Errors = []progress.ItemError{} // null is no list to those who read it

@@ -22,7 +22,7 @@ func summary(r report, u unit, err error, resume string) string {
 	b.WriteString(doneText(r, u) + "\n")
 	if !nothing {
 		fmt.Fprintf(&b, "%s (%s), %s; %s, %s waiting\n",
-			r.Mode, r.Backend, countOf(int64(r.Workers), "worker"), r.Bound.words(), percentText(r.WaitShare))
+			r.Mode, r.Backend, workersText(r), r.Bound.words(), percentText(r.WaitShare))
 	}
 	if left := leftText(r); left != "" {
 		b.WriteString(left + "\n")
@@ -37,6 +37,14 @@ func summary(r report, u unit, err error, resume string) string {
 		b.WriteString(resume + "\n")
 	}
 	return b.String()
+}
+
+func workersText(r report) string {
+	text := countOf(int64(r.Workers), "worker")
+	if r.WorkersAuto {
+		text += " found best"
+	}
+	return text
 }
 
 func doneText(r report, u unit) string {

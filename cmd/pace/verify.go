@@ -55,7 +55,7 @@ func verifyCommand(std streams) *cli.Command {
 		switchFlag(what, "check", "check the files in DIR against the list", &f.check, "c"),
 	}
 	flags = append(flags, f.filterFlags.flags(what)...)
-	flags = append(flags, f.howFlags(" (default 2 a CPU)")...)
+	flags = append(flags, f.howFlags(" (default 2 a CPU)", filecopy.DefaultMaxWorkers)...)
 	flags = append(flags,
 		valueFlag(groupHow, "chunk-size", "hash `SIZE` with one operation, for example 256KiB (default 1MiB)",
 			into(&f.chunkSize, chunkKind, "")))
@@ -108,12 +108,15 @@ func (f *verifyFlags) verify(ctx context.Context, operands []string) error {
 	return f.run(ctx, func(ctx context.Context, r running) (outcome, error) {
 		o.Progress, o.Log = r.counter, r.log
 		rep, err := work(ctx, r, o)
-		return outcome{backend: rep.Backend, workers: rep.Workers, cpus: rep.CPUs, totals: rep.Totals}, err
+		return outcome{
+			backend: rep.Backend, workers: rep.Workers, steps: rep.WorkerSteps, cpus: rep.CPUs, totals: rep.Totals,
+		}, err
 	})
 }
 
 func (f *verifyFlags) options(operands []string) (filecopy.VerifyOptions, error) {
-	o := filecopy.VerifyOptions{Mode: f.mode, Workers: f.workers, ChunkSize: f.chunkSize, Archive: f.archive}
+	o := filecopy.VerifyOptions{Mode: f.mode, Workers: f.fixedWorkers(), ChunkSize: f.chunkSize, Archive: f.archive}
+	o.AutoWorkers, o.MaxWorkers = f.workers == autoWorkers, f.mostAuto
 	if f.manifest != "" {
 		o.Hash = filecopy.HashSHA256
 	}

@@ -25,6 +25,8 @@ type Counter struct {
 	inFlight, inFlightPeak                       atomic.Int64
 	busy, limited                                overlap
 	trace                                        *Trace // nil for none
+	workers                                      atomic.Int64
+	watcher                                      atomic.Pointer[func(bytes, items int64)]
 
 	mu      sync.Mutex
 	latency *hdrhistogram.Histogram // microseconds; guarded by mu
@@ -53,6 +55,7 @@ type Snapshot struct {
 	Bytes        int64 // bytes moved by this run
 	InFlight     int64 // operations executing, those that wait for a limit not counted
 	TotalKnown   bool  // the totals grow no more
+	Workers      int64 // that may be in flight at once now, where that changes; otherwise 0
 }
 
 // Totals is what a run did, read at its end.
@@ -93,6 +96,7 @@ func (c *Counter) SetTotalKnown() {
 func (c *Counter) AddBytes(n int64) {
 	if c != nil {
 		c.bytes.Add(n)
+		c.tell(n, 0)
 	}
 }
 
@@ -100,6 +104,7 @@ func (c *Counter) AddBytes(n int64) {
 func (c *Counter) ItemDone() {
 	if c != nil {
 		c.items.Add(1)
+		c.tell(0, 1)
 	}
 }
 
@@ -207,6 +212,7 @@ func (c *Counter) Snapshot() Snapshot {
 		Bytes:        c.bytes.Load(),
 		InFlight:     c.inFlight.Load(),
 		TotalKnown:   c.known.Load(),
+		Workers:      c.workers.Load(),
 	}
 }
 

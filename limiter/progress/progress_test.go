@@ -110,7 +110,9 @@ func TestNilCounter(t *testing.T) {
 	c.ItemFailed("x", errors.New("no"))
 	c.Begin().End()
 	c.BeginWait().End()
-	if c.Snapshot() != (Snapshot{}) || !cmp.Equal(c.Totals(), Totals{}) {
+	c.Watch(func(int64, int64) {})
+	c.SetWorkers(1)
+	if c.Waiting() != 0 || c.Snapshot() != (Snapshot{}) || !cmp.Equal(c.Totals(), Totals{}) {
 		t.Error("a nil counter counted")
 	}
 }

@@ -105,9 +105,11 @@ func (o *owner) setUp() error {
 		return fmt.Errorf("mmap of the rings: %w", err)
 	}
 	iov := unix.Iovec{Base: &o.mem[0]}
-	iov.SetLen(len(o.mem))
-	// One registered range holds all buffers. Refusal costs only time.
-	o.fixed = o.register(fd, registerBuffers, unsafe.Pointer(&iov), 1) == nil
+	iov.SetLen(o.fixed)
+	// One registered range holds all buffers that are not spare. Refusal costs only time.
+	if o.fixed == 0 || o.register(fd, registerBuffers, unsafe.Pointer(&iov), 1) != nil {
+		o.fixed = 0
+	}
 	return nil
 }
 
@@ -230,9 +232,10 @@ func (o *owner) prepare(q *request) bool {
 	if q.kind == Copy {
 		q.pending = 2
 	}
+	fixed := q.addr-uint64(uintptr(unsafe.Pointer(&o.mem[0]))) < uint64(o.fixed)
 	if q.kind != Write {
 		s := sqe{opcode: opRead, fd: q.from, off: q.off, addr: q.addr, len: q.len, userData: o.tag(q.slot)}
-		if o.fixed {
+		if fixed {
 			s.opcode = opReadFixed
 		}
 		if q.kind == Copy {
@@ -242,7 +245,7 @@ func (o *owner) prepare(q *request) bool {
 	}
 	if q.kind != Read {
 		s := sqe{opcode: opWrite, fd: q.to, off: q.off, addr: q.addr, len: q.len, userData: o.tag(q.slot)}
-		if o.fixed {
+		if fixed {
 			s.opcode = opWriteFixed
 		}
 		o.put(s)
@@ -369,7 +372,7 @@ func (q *request) finish(err error) {
 func (o *owner) end(err error) {
 	inFlight := len(o.vacant) < len(o.slots)
 	if o.fd >= 0 {
-		if o.fixed {
+		if o.fixed > 0 {
 			// The kernel takes a closed ring apart later. Until then the pages would count against the limit.
 			_ = o.register(o.fd, unregisterBuffers, nil, 0)
 		}

@@ -28,6 +28,7 @@ const maxInFlight = 4096
 // Config says what a ring has.
 type Config struct {
 	Buffers    int // how many buffers
+	Spare      int // how many more, lent when those are: the kernel keeps no pages for them before they are used
 	Depth      int // how many operations can be in flight, up to 4096; not fewer than buffers
 	BufferSize int // bytes of one buffer
 }
@@ -36,7 +37,7 @@ type Config struct {
 type Ring struct {
 	mem    []byte // the buffers, and behind them the eight bytes that the wake-up read fills
 	size   int    // bytes from one buffer to the next, in whole pages
-	fixed  bool   // the kernel has the buffers registered
+	fixed  int    // bytes of mem that the kernel has registered
 	wakeFd int    // an eventfd; closed under mu
 	done   chan struct{}
 
@@ -80,9 +81,10 @@ func New(c Config) (*Ring, error) { return open(c, kernel) }
 func open(c Config, k calls) (*Ring, error) {
 	page := os.Getpagesize()
 	size := (max(c.BufferSize, 1) + page - 1) / page * page
-	mem, err := unix.Mmap(-1, 0, c.Buffers*size+page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	all := c.Buffers + c.Spare
+	mem, err := unix.Mmap(-1, 0, all*size+page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
-		return nil, fmt.Errorf("mmap of %d buffers of %d bytes: %w", c.Buffers, size, err)
+		return nil, fmt.Errorf("mmap of %d buffers of %d bytes: %w", all, size, err)
 	}
 	// Not EFD_NONBLOCK: a read of such a file completes with EAGAIN instead of waiting.
 	wakeFd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
@@ -90,12 +92,13 @@ func open(c Config, k calls) (*Ring, error) {
 		_ = unix.Munmap(mem)
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
-	r := &Ring{mem: mem, size: size, wakeFd: wakeFd, done: make(chan struct{})}
-	for i := range c.Buffers {
+	r := &Ring{mem: mem, size: size, fixed: c.Buffers * size, wakeFd: wakeFd, done: make(chan struct{})}
+	for i := range all {
+		i = all - 1 - i // the last ones are lent first: not the spare ones
 		r.free = append(r.free, mem[i*size:][:c.BufferSize:c.BufferSize])
 	}
 	started := make(chan error)
-	go own(r, min(max(c.Buffers, c.Depth), maxInFlight), k, started, nil)
+	go own(r, min(max(all, c.Depth), maxInFlight), k, started, nil)
 	if err := <-started; err != nil {
 		<-r.done
 		return nil, err
@@ -103,9 +106,9 @@ func open(c Config, k calls) (*Ring, error) {
 	return r, nil
 }
 
-// Fixed says whether the buffers are registered, so that the kernel need not look their pages up for each operation.
-// RLIMIT_MEMLOCK may forbid it.
-func (r *Ring) Fixed() bool { return r.fixed }
+// Fixed says whether the buffers are registered, but for the spare ones, so that the kernel need not look their pages up
+// for each operation. RLIMIT_MEMLOCK may forbid it.
+func (r *Ring) Fixed() bool { return r.fixed > 0 }
 
 // Buffer hands out a buffer that nobody else holds, or nil if there is none. [Ring.Release] takes it back.
 func (r *Ring) Buffer() []byte {

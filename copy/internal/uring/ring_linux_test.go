@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
@@ -180,6 +181,30 @@ func all(t *testing.T, p []byte, op func([]byte, int) (int, error)) int {
 func TestManyGoroutines(t *testing.T) {
 	for _, buffers := range []int{1, 3, 16, 2 * maxInFlight} {
 		copyThrough(t, newRing(t, Config{Buffers: buffers, BufferSize: 4096}, kernel), 50)
+	}
+}
+
+// Buffers that the kernel has not registered are lent only when the others are, and move bytes as well.
+func TestSpareBuffers(t *testing.T) {
+	for _, c := range []Config{{Buffers: 2, Spare: 5, BufferSize: 4096}, {Spare: 3, BufferSize: 4096}} {
+		r := newRing(t, c, kernel)
+		var lent [][]byte
+		for b := r.Buffer(); b != nil; b = r.Buffer() {
+			lent = append(lent, b)
+		}
+		if len(lent) != c.Buffers+c.Spare {
+			t.Fatalf("%d buffers, want %d", len(lent), c.Buffers+c.Spare)
+		}
+		for i, b := range lent {
+			registered := uintptr(unsafe.Pointer(&b[0]))-uintptr(unsafe.Pointer(&r.mem[0])) < uintptr(r.fixed)
+			if want := r.Fixed() && i < c.Buffers; registered != want {
+				t.Errorf("buffer %d of %+v is registered: %v", i, c, registered)
+			}
+		}
+		for _, b := range lent {
+			r.Release(b)
+		}
+		copyThrough(t, r, 20)
 	}
 }
 
