@@ -90,7 +90,7 @@ func TestObjectKeyTooLong(t *testing.T) {
 	})
 }
 
-// descriptors counts those that are open, where that can be seen; connections of a server that is not ours may come and go.
+// openTempFiles counts those that are open, where that can be seen; connections of a server that is not ours may come and go.
 func openTempFiles(t *testing.T) (files int) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
