@@ -119,7 +119,7 @@ func (s *Site) appendLinks(b []byte, n, end int) []byte {
 		}
 	}
 	for i := children; i < s.o.Links; i++ {
-		longer := appendLink(b, s.other(n, i))
+		longer := appendLink(b, s.other(n, i, i == children))
 		if len(longer) > end {
 			break
 		}
@@ -130,13 +130,17 @@ func (s *Site) appendLinks(b []byte, n, end int) []byte {
 
 // other returns where the i-th link of page n leads, which is not needed to reach a page. Without Depth that is anywhere.
 //
-// With Depth it is to the children of one of the pages above n. Whoever has found n has found those, in whatever order it
+// With Depth the first leads to the page above n, and so in the end to /, and the others to the children of one of the pages
+// above n. Whoever has found n has found those, in whatever order it
 // follows links. A link to anywhere would be a longer way, by which a crawler that has many pages in flight may find a page
 // first, and then it would take it for deeper than it is.
-func (s *Site) other(n, i int) int {
+func (s *Site) other(n, i int, first bool) int {
 	z := mix(s.o.Seed, forLinks, uint64(n), uint64(i))
 	if s.o.Depth <= 0 {
 		return int(z % uint64(s.o.Pages))
+	}
+	if first {
+		return max(0, n-1) / s.fanOut
 	}
 	const most = 8
 	for range 1 + z%most {
