@@ -96,8 +96,8 @@ func (s *store) insistAs(ctx context.Context, kind try, call func(context.Contex
 // unanswered says whether err is one of a request to which no store has answered; the client refuses some before they are
 // sent.
 func unanswered(err error) bool {
-	return errors.As(err, new(*exchange.Error)) ||
-		errors.Is(err, errSlow) || errors.Is(err, errTorn) || errors.Is(err, errNoStore)
+	return errors.As(err, new(*exchange.Error)) || errors.Is(err, errSlow) || errors.Is(err, errTorn) ||
+		errors.Is(err, errNoStore)
 }
 
 func (s *store) insisted(ctx context.Context, kind try, call func(context.Context) error) error {
