@@ -27,7 +27,8 @@ type relay struct {
 	ctx  context.Context // of the chunks; the first that fails ends the others
 	stop context.CancelCauseFunc
 
-	buffers driver // that lends them: the run's, or one of the relay where a chunk has to be gathered whole
+	buffers driver       // that lends them: the run's, or own
+	own     *preadDriver // where a chunk has to be gathered whole
 
 	moved    atomic.Int64 // bytes
 	counted  int64        // what the progress has been told of bytes
@@ -86,7 +87,8 @@ func (y *relay) begin(ctx context.Context) error {
 	y.begun = true
 	y.countMissing()
 	if y.buffers = y.driver; y.need.chunk > y.chunk {
-		y.buffers = newPreadDriver(y.need.chunk, true)
+		y.own = newPreadDriver(y.need.chunk, true)
+		y.buffers = y.own
 		if local, ok := y.from.(*localSource); ok {
 			local.foreign = true
 		}
@@ -282,9 +284,9 @@ func (y *relay) startOver(err error) (bool, error) {
 // free gives back what an attempt has taken.
 func (y *relay) free() {
 	y.stop(nil)
-	if y.buffers != nil && y.buffers != y.driver {
-		_ = y.buffers.close() // it only frees memory
-		y.buffers = nil
+	if y.own != nil {
+		_ = y.own.close() // it only frees memory
+		y.own = nil
 	}
 }
 

@@ -80,7 +80,7 @@ func TestVerdictOnABusyMachine(t *testing.T) {
 	}{
 		{limiter.Sequential, 0.6, 0.5, boundCPU, "CPU-bound: in sequential mode the CPU is busy 40 % of the time, and kept by other programs for 50 %, so "},
 		{limiter.Sequential, 0.6, 5, boundCPU, "CPU-bound: in sequential mode the CPU is busy 40 % of the time, and kept by other programs for 60 %, so "},
-		{limiter.Sequential, 0.99, 0.3, boundIO, "I/O-bound: in sequential mode the CPUs idle 99 % of the time, waiting. "},
+		{limiter.Sequential, 0.99, 0.9, boundIO, "I/O-bound: in sequential mode the CPUs idle 99 % of the time, waiting. "},
 		{limiter.Async, 0.6, 0.5, boundIO, "I/O-bound: in async mode the CPUs idle 60 % of the time, waiting. "}, // of how many CPUs?
 	} {
 		runs := runsOf(test.mode, boundIO, test.wait, 1, 1, 1, 1)

@@ -38,9 +38,10 @@ func newVerdict(rows []modeResult) verdict {
 }
 
 // trueBound is the bound that the row would have if other programs had not kept the CPU from it: a run that waits for
-// its turn looks as if it waited for a disk or a peer. That is known of sequential mode, with its one CPU.
+// its turn looks as if it waited for a disk or a peer. That is known of sequential mode, with its one CPU. What counts is
+// how much it computed of the time that it had: one that waits for a peer may wait for its turn as long.
 func (m modeResult) trueBound() bound {
-	if m.Bound == boundIO && m.WaitShare-m.keptShare() < 0.5 {
+	if m.Bound == boundIO && 1-m.WaitShare > 0.5*(1-m.keptShare()) {
 		return boundCPU
 	}
 	return m.Bound

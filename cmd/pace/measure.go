@@ -19,7 +19,7 @@ type measured struct {
 	wall    time.Duration
 	usage
 	threadsPeak int64         // OS threads of the process; 0 where they cannot be counted
-	delay       time.Duration // see cpuDelay
+	delay       time.Duration // see longestDelay
 	rssPeak     int64         // bytes of memory that were resident at most, since the process began; 0 likewise
 }
 
@@ -27,14 +27,14 @@ type measured struct {
 type meter struct {
 	started time.Time
 	before  usage
-	delayed time.Duration // cpuDelay before the run
-	peak    int64         // written by the sampler only, read after it has left
+	delayed map[string]time.Duration // cpuDelays before the run
+	peak    int64                    // written by the sampler only, read after it has left
 	stopped chan struct{}
 	wg      sync.WaitGroup
 }
 
 func startMeter() *meter {
-	m := &meter{started: time.Now(), before: readUsage(), delayed: cpuDelay(), peak: threadCount(), stopped: make(chan struct{})}
+	m := &meter{started: time.Now(), before: readUsage(), delayed: cpuDelays(), peak: threadCount(), stopped: make(chan struct{})}
 	m.wg.Go(m.sample)
 	return m
 }
@@ -55,7 +55,7 @@ func (m *meter) stop() measured {
 			involuntary: now.involuntary - m.before.involuntary,
 		},
 		threadsPeak: max(m.peak, last),
-		delay:       max(cpuDelay()-m.delayed, 0),
+		delay:       longestDelay(m.delayed, cpuDelays()),
 		rssPeak:     rssPeak(),
 	}
 }
@@ -86,7 +86,17 @@ func sampleAfter(elapsed time.Duration) time.Duration {
 	return 100 * time.Millisecond
 }
 
-// knownDelay returns cpuDelay's figure, but 0 for threads mode: its threads have left when they could be asked.
+// longestDelay returns for how long the thread that waited longest for a CPU did so between two times. A sum over threads
+// would count what the runtime's own wait for meanwhile.
+func longestDelay(before, now map[string]time.Duration) time.Duration {
+	longest := time.Duration(0)
+	for thread, delay := range now {
+		longest = max(longest, delay-before[thread])
+	}
+	return longest
+}
+
+// knownDelay returns the longest delay, but 0 for threads mode: its threads have left when they could be asked.
 func knownDelay(mode limiter.Mode, delay time.Duration) time.Duration {
 	if mode == limiter.Threads {
 		return 0

@@ -39,8 +39,8 @@ type report struct {
 	CPUSystemSeconds float64 `json:"cpu_system_seconds"`
 	CPUShare         float64 `json:"cpu_share"`
 	WaitShare        float64 `json:"wait_share"`
-	// CPUDelaySeconds is for how long threads were ready to run and had no CPU, summed: part of what WaitShare takes for
-	// waiting. It is 0 where it is not known, as in threads mode, whose threads have left when they could be asked.
+	// CPUDelaySeconds is for how long a thread was ready to run and had no CPU, of the one that waited longest: part of what
+	// WaitShare takes for waiting. It is 0 where it is not known, as in threads mode, whose threads have left when they could be asked.
 	CPUDelaySeconds    float64 `json:"cpu_delay_seconds"`
 	LimiterWaitSeconds float64 `json:"limiter_wait_seconds"`
 
