@@ -81,6 +81,7 @@ func TestExistingTreeResumes(t *testing.T) {
 					plant(t, dst, filepath.Join(filepath.Dir(markedName(i)), journalName(filepath.Base(markedName(i)), false)))
 				}
 			}
+			plant(t, dst, journalName("d0", false)) // as of a folder that was new
 		}, false},
 		"twins are touched": {func(t *testing.T, _ *Options, _, dst string) {
 			// Their change times are later than the mark now.

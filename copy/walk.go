@@ -213,6 +213,9 @@ func (n *node) openSeen() error {
 	n.dst, err = n.parent.dst.sub(n.name)
 	switch {
 	case err == nil:
+		if mark := n.tree.root.mark; mark != nil && mark.resumed {
+			n.parent.dropDeadJournal(n.name)
+		}
 		return nil
 	case errors.Is(err, fs.ErrNotExist) && n.tree.DryRun:
 		return n.dryGrow()
