@@ -10,8 +10,8 @@ import (
 	"pace/limiter"
 )
 
-// autoWorkers is what a command's --workers takes to find the number by itself.
-const autoWorkers = "auto"
+// autoWord is what a command's --workers takes to find the number by itself.
+const autoWord = "auto"
 
 // setting is how a row of the comparison is run.
 type setting struct {
@@ -49,7 +49,7 @@ func parseWorkersList(s string) ([]string, error) {
 	var list []string
 	for word := range strings.SplitSeq(s, ",") {
 		word = strings.ToLower(strings.TrimSpace(word))
-		if word != autoWorkers {
+		if word != autoWord {
 			n, err := countKind(1, maxWorkers, "").parse(word)
 			if err != nil {
 				return nil, fmt.Errorf("%q: %w", word, err)

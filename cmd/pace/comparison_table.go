@@ -25,7 +25,7 @@ func (c comparison) speedTable() table {
 			interval = factorText(m.Speedup.Low) + "-" + factorText(m.Speedup.High)
 		}
 		t = append(t, []string{
-			m.Mode.String(), workersText(m), m.WallSeconds.text(), factorText(m.Speedup.Median), interval, c.throughput(m),
+			m.Mode.String(), m.workersText(), m.WallSeconds.text(), factorText(m.Speedup.Median), interval, c.throughput(m),
 		})
 	}
 	return t
@@ -36,7 +36,7 @@ func (c comparison) causeTable() table {
 	t := table{{"mode", "workers", "CPU", "wait", "threads", "switches", "memory", "p50 ms", "p99 ms"}}
 	for _, m := range c.Modes {
 		t = append(t, []string{
-			m.Mode.String(), workersText(m), percentText(m.CPUShare), percentText(m.WaitShare),
+			m.Mode.String(), m.workersText(), percentText(m.CPUShare), percentText(m.WaitShare),
 			fmt.Sprintf("%.0f", m.OSThreadsPeak),
 			fmt.Sprintf("%.0f/%.0f", m.ContextSwitchesVoluntary, m.ContextSwitchesInvoluntary),
 			bytesText(m.ResidentSetPeakBytes), countText(m.LatencyMS.P50), countText(m.LatencyMS.P99),

@@ -157,16 +157,16 @@ func workersName(m modeResult, name string) string {
 	if m.Mode == limiter.Sequential || strings.Contains(name, " with ") {
 		return name
 	}
-	if m.WorkersGiven == autoWorkers {
-		return name + " with " + workersText(m) + " workers"
+	if m.WorkersGiven == autoWord {
+		return name + " with " + m.workersText() + " workers"
 	}
 	return name + " with " + countOf(int64(m.Workers), "worker")
 }
 
 // workersText is a number, or for a row that found its own "auto (12)".
-func workersText(m modeResult) string {
-	if m.WorkersGiven == autoWorkers {
-		return fmt.Sprintf("%s (%d)", autoWorkers, m.Workers)
+func (m modeResult) workersText() string {
+	if m.WorkersGiven == autoWord {
+		return fmt.Sprintf("%s (%d)", autoWord, m.Workers)
 	}
 	return fmt.Sprint(m.Workers)
 }

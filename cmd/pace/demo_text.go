@@ -10,7 +10,7 @@ func (c comparison) short(number int) string {
 	t := table{{"mode", "workers", "median", "speed-up", c.throughputName(), "CPU", "wait", "threads"}}
 	for _, m := range c.Modes {
 		t = append(t, []string{
-			m.Mode.String(), workersText(m), m.WallSeconds.text(), factorText(m.Speedup.Median), c.throughput(m),
+			m.Mode.String(), m.workersText(), m.WallSeconds.text(), factorText(m.Speedup.Median), c.throughput(m),
 			percentText(m.CPUShare), percentText(m.WaitShare), fmt.Sprintf("%.0f", m.OSThreadsPeak),
 		})
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"sync"
 	"time"
+
+	"pace/limiter"
 )
 
 // usage is what the process has used so far.
@@ -82,4 +84,12 @@ func sampleAfter(elapsed time.Duration) time.Duration {
 		return 10 * time.Millisecond
 	}
 	return 100 * time.Millisecond
+}
+
+// knownDelay returns cpuDelay's figure, but 0 for threads mode: its threads have left when they could be asked.
+func knownDelay(mode limiter.Mode, delay time.Duration) time.Duration {
+	if mode == limiter.Threads {
+		return 0
+	}
+	return delay
 }

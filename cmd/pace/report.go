@@ -94,6 +94,7 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 		CPUSystemSeconds:           m.system.Seconds(),
 		CPUShare:                   perSecond(cpu.Seconds(), wall*machineCPUs),
 		WaitShare:                  wait,
+		CPUDelaySeconds:            knownDelay(mode, m.delay).Seconds(),
 		LimiterWaitSeconds:         t.LimiterWait.Seconds(),
 		OSThreadsPeak:              m.threadsPeak,
 		InFlightPeak:               t.InFlightPeak,
@@ -106,9 +107,6 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 		},
 		Bound:  boundOf(wait, t.LimiterWait, t.Busy),
 		Errors: t.Errors, BrokenLinks: o.broken, LinksChecked: o.linksChecked, linksFailed: o.linksFailed,
-	}
-	if mode != limiter.Threads {
-		r.CPUDelaySeconds = m.delay.Seconds()
 	}
 	if r.Errors == nil {
 		r.Errors = []progress.ItemError{} // null is no list to those who read it
