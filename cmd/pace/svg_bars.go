@@ -33,7 +33,7 @@ func shortName(m modeResult) string {
 	if m.Mode == limiter.Sequential {
 		return m.Mode.String()
 	}
-	return m.Mode.String() + " ×" + workersText(m)
+	return m.Mode.String() + " ×" + m.workersText()
 }
 
 // wallFigures says how long the i-th row took and how that compares with the first, in ever fewer words.
