@@ -55,7 +55,7 @@ type tracePart struct {
 	_      [64]byte   // the next part's cache line is another one
 }
 
-const traceBlock = 256 // records; appending to one slice would copy all of them again and again
+const traceBlock = 64 // records; appending to one slice would copy all of them again and again
 
 // Trace makes the counter keep up to limit operations from now on. It is to be called before the first begins.
 func (c *Counter) Trace(limit int) *Trace {
