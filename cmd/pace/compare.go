@@ -53,6 +53,7 @@ by half or more.
 Examples:
   pace compare -- copy big.iso /mnt/backup/big.iso
   pace compare --runs 3 --modes sequential,async -- crawl --depth 0 URL...
+  pace compare --html report.html -- crawl --rate 0 --per-host 0 URL
   pace compare --modes async --workers-list 1,2,4,8,16 -- copy URL file
   pace compare --drop-caches -- verify --hash sha256 big.iso /mnt/backup/big.iso
   pace compare --prepare 'mount /mnt' --cleanup 'umount /mnt' -- copy a /mnt/b`,

@@ -45,6 +45,7 @@ and are deleted. It takes less than a minute, no network and 400 MB.
 
 Examples:
   pace demo
+  pace demo --html demo.html
   pace demo --report demo.json`,
 		Flags: []cli.Flag{
 			valueFlag(groupShow, "report", "write all figures as JSON to `FILE`; - is stdout, instead of the tables",

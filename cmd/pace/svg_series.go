@@ -80,62 +80,65 @@ func meanOf(values []float64, s tracedSeries) float64 {
 
 func courseChart(k course, rows []chartRow) chart {
 	end, step := 0.0, 0.0
-	var said []string
+	var said, means []string
 	for _, r := range rows {
-		end = max(end, r.trace.series.End)
-		if s := r.trace.series.Step; step == 0 || s < step {
-			step = s
+		own := r.trace.series
+		if end = max(end, own.End); step == 0 || own.Step < step {
+			step = own.Step
 		}
-	}
-	means := make([]float64, len(rows))
-	for i, r := range rows {
-		means[i] = meanOf(k.values(r.trace), r.trace.series) / k.scaled
-		said = append(said, r.name+": "+k.mean(r, means[i]))
-	}
-	sampled := func(n int) (of [][]float64, top float64) {
-		for _, r := range rows {
-			s := r.trace.series
-			values := downsample(k.values(r.trace), s.Step, s.End, end, n)
-			for i := range values {
-				values[i] /= k.scaled
-			}
-			of, top = append(of, values), max(top, slices.Max(values))
-		}
-		return of, top
+		mean := k.mean(r, meanOf(k.values(r.trace), own)/k.scaled)
+		means = append(means, mean)
+		said = append(said, r.name+": "+mean)
 	}
 	c := newChart(k.id, k.title, k.note, strings.Join(said, "; ")+".", func(d *drawing) {
 		most := k.parts
 		if d.narrow() {
 			most = min(most, mostParts/2)
 		}
-		values, top := sampled(parts(step, end, most))
+		values, top := k.sample(rows, end, parts(step, end, most))
 		x := scale{max: end, from: d.gutter, to: d.width}
 		height := min(max(320/float64(len(rows)), 40), 88)
 		d.text("tick", "start", 0, d.y+d.font, k.unit)
 		d.y += d.line()
 		begin := d.y
 		for i, r := range rows {
-			d.heading(r, k.mean(r, means[i]))
+			d.heading(r, means[i])
 			y := scale{max: top * 1.02, from: d.y + height, to: d.y + 4}
 			d.valueAxis(y, d.gutter, shortNumber)
-			d.path("area "+r.class, areaPath(values[i], x, y), k.mean(r, means[i]))
+			d.path("area "+r.class, areaPath(values[i], x, y), means[i])
 			d.y += height + 10
 		}
 		d.timeAxis(x, begin)
 	})
-	n := parts(step, end, tableParts)
-	values, _ := sampled(n)
+	c.Tables = []dataTable{k.table(rows, end, parts(step, end, tableParts))}
+	return c
+}
+
+// sample returns n values of each row over the time up to end, and the highest of all.
+func (k course) sample(rows []chartRow, end float64, n int) (values [][]float64, top float64) {
+	for _, r := range rows {
+		s := r.trace.series
+		own := downsample(k.values(r.trace), s.Step, s.End, end, n)
+		for i := range own {
+			own[i] /= k.scaled
+		}
+		values, top = append(values, own), max(top, slices.Max(own))
+	}
+	return values, top
+}
+
+func (k course) table(rows []chartRow, end float64, n int) dataTable {
 	t := dataTable{Caption: k.unit, Head: []string{"from s"}}
 	for _, r := range rows {
 		t.Head = append(t.Head, r.name)
 	}
+	values, _ := k.sample(rows, end, n)
 	for i := range n {
 		row := []string{seconds6(float64(i) * end / float64(n))}
-		for k := range rows {
-			row = append(row, shortNumber(values[k][i]))
+		for r := range rows {
+			row = append(row, shortNumber(values[r][i]))
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	c.Tables = []dataTable{t}
-	return c
+	return t
 }

@@ -34,32 +34,36 @@ func stripChart(id string, rows []chartRow) chart {
 		note += fmt.Sprintf(" These are the first %d.", most)
 	}
 	c := newChart(id, "The first operations, one by one", note, strings.Join(said, "; ")+".", func(d *drawing) {
-		s := scale{max: end, from: 0, to: d.width}
-		top := 0.0
+		x := scale{max: end, from: 0, to: d.width}
 		step := min(height/float64(max(most, 1)), 11)
 		for i, r := range rows {
 			d.heading(r, failedText(strips[i]))
-			for k, o := range strips[i] {
-				class := "m " + r.class
-				if o.Error != "" {
-					class = "bad"
-				}
-				hint := ""
-				if !d.narrow() {
-					hint = operationHint(o)
-				}
-				height := step * 0.82
-				if step > 4 {
-					height = step - 2
-				}
-				d.rect(class, s.at(o.Start), d.y+float64(k)*step, max(s.at(o.End)-s.at(o.Start), 0.8), height, hint)
-			}
-			d.y += float64(len(strips[i]))*step + 10
+			d.strip(r, strips[i], x, step)
+			d.y += 10
 		}
-		d.timeAxis(s, top)
+		d.timeAxis(x, 0)
 	})
 	c.Tables = stripTables(rows)
 	return c
+}
+
+// strip draws operations, each a step below the one before.
+func (d *drawing) strip(r chartRow, ops []tracedOperation, x scale, step float64) {
+	height := step * 0.82
+	if step > 4 {
+		height = step - 2
+	}
+	for _, o := range ops {
+		class, hint := "m "+r.class, ""
+		if o.Error != "" {
+			class = "bad"
+		}
+		if !d.narrow() { // where a finger has no place to rest
+			hint = operationHint(o)
+		}
+		d.rect(class, x.at(o.Start), d.y, max(x.at(o.End)-x.at(o.Start), 0.8), height, hint)
+		d.y += step
+	}
 }
 
 // operationNoun is what an operation of the work is.

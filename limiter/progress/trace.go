@@ -50,11 +50,12 @@ type Trace struct {
 type tracePart struct {
 	mu     sync.Mutex
 	blocks [][]Record // guarded by mu; each but the last is full
+	item   string     // of the latest of them; guarded by mu
 	series *series    // of what has no record; guarded by mu; nil before the first
 	_      [64]byte   // the next part's cache line is another one
 }
 
-const traceBlock = 256 // records; appending to one slice would copy all of them again and again
+const traceBlock = 64 // records; appending to one slice would copy all of them again and again
 
 // Trace makes the counter keep up to limit operations from now on. It is to be called before the first begins.
 func (c *Counter) Trace(limit int) *Trace {
@@ -87,14 +88,18 @@ func (t *Trace) add(ctx context.Context, start, end time.Duration, did Did) {
 		p.sum(start, end, did.Bytes)
 		return
 	}
-	r := Record{
-		Start: start, End: end, Worker: w.Number, Thread: w.Thread,
-		Kind: did.Kind, Item: did.Item, Offset: did.Offset, Bytes: did.Bytes,
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.next()
+	r.Start, r.End, r.Worker, r.Thread = start, end, w.Number, w.Thread
+	r.Kind, r.Offset, r.Bytes = did.Kind, did.Offset, did.Bytes
+	if did.Item != p.item {
+		p.item = strings.Clone(did.Item) // it may be a piece of a whole page, which it would keep in memory
 	}
+	r.Item = p.item
 	if did.Err != nil {
 		r.Error = did.Err.Error()
 	}
-	p.keep(&r)
 }
 
 func (p *tracePart) sum(start, end time.Duration, bytes int64) {
@@ -106,21 +111,16 @@ func (p *tracePart) sum(start, end time.Duration, bytes int64) {
 	p.series.add(start, end, bytes)
 }
 
-func (p *tracePart) keep(r *Record) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// next returns a new record. It requires that mu is held.
+func (p *tracePart) next() *Record {
 	last := len(p.blocks) - 1
 	if last < 0 || len(p.blocks[last]) == traceBlock {
 		p.blocks = append(p.blocks, make([]Record, 0, traceBlock))
 		last++
 	}
-	b := p.blocks[last]
-	if len(b) > 0 && b[len(b)-1].Item == r.Item {
-		r.Item = b[len(b)-1].Item
-	} else {
-		r.Item = strings.Clone(r.Item) // it may be a piece of a whole page, which it would keep in memory
-	}
-	p.blocks[last] = append(b, *r)
+	n := len(p.blocks[last])
+	p.blocks[last] = p.blocks[last][:n+1]
+	return &p.blocks[last][n]
 }
 
 // Zero is the moment that the times of the records count from.
