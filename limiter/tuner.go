@@ -146,7 +146,7 @@ func (t *Tuner) hold(n int, now time.Time) {
 	if got := t.workers.Set(n); got < n {
 		// The machine does not allow more.
 		t.climb.most = got
-		t.climb.settle(got, 0)
+		t.climb.settle(got)
 		n = got
 	}
 	if n != was {
