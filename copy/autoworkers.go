@@ -24,7 +24,7 @@ const (
 // crew returns how many workers copy, now and later.
 func (r *run) crew() *limiter.Workers {
 	if !r.AutoWorkers || r.Mode == limiter.Sequential {
-		return limiter.NewWorkers(r.width, r.width)
+		return limiter.FixedWorkers(r.width)
 	}
 	r.tuner = tune(r.Progress, r.firstWorkers(), r.width)
 	r.engine.surplus = r.tuner.Workers().Surplus
@@ -66,7 +66,7 @@ func (r *Report) tuned(t *limiter.Tuner, most int) {
 // crew returns how many workers verify, now and later.
 func (v *verifier) crew() *limiter.Workers {
 	if !v.AutoWorkers {
-		return limiter.NewWorkers(v.Workers, v.Workers)
+		return limiter.FixedWorkers(v.Workers)
 	}
 	v.tuner = tune(v.Progress, DefaultVerifyWorkers(v.Mode), v.MaxWorkers)
 	return v.tuner.Workers()

@@ -12,7 +12,7 @@ const startWorkers = 4
 // crew returns how many workers fetch pages, now and later.
 func (c *crawler) crew() *limiter.Workers {
 	if !c.o.AutoWorkers || c.o.Mode == limiter.Sequential {
-		return limiter.NewWorkers(c.workers(), c.workers())
+		return limiter.FixedWorkers(c.workers())
 	}
 	c.tuner = limiter.NewTuner(limiter.Tuning{Start: startWorkers, Most: c.workers(), Tell: c.counter.SetWorkers})
 	return c.tuner.Workers()

@@ -51,11 +51,14 @@ const (
 )
 
 const (
-	fullShare  = 0.8 // of the workers that have jobs, on average: with fewer a window says nothing
-	sureGain   = 1.25
-	fullGain   = 1.6
-	leastGain  = 1.07 // of a doubling, where it has to be measured twice
-	longRest   = 16
+	fullShare = 0.8  // of the workers that have jobs, on average: with fewer a window says nothing
+	sureGain  = 1.25 // of a doubling, where others than its rate speak for it
+	fullGain  = 1.6  // of a doubling, where one window is enough
+	leastGain = 1.07 // of a doubling at all
+	longRest  = 16
+
+	doublingTries = 3
+
 	otherRate  = 0.2  // by how much throughput differs when it has changed by itself
 	leastStep  = 0.15 // elasticity: what one percent more workers have to gain, in percent
 	freeStep   = 0.05 // what one percent fewer workers may lose
@@ -91,34 +94,34 @@ func (c *climb) next(w window) int {
 
 // stay makes n the base, because with the number that was held nothing moved. It is long until the next try.
 func (c *climb) stay(n int) {
-	c.settle(n, 0)
+	c.settle(n)
 	c.rest, c.pause = longRest, longRest
 }
 
-// double compares with the base, which has the number before. A few operations that take many times as long as the others
-// say little of what the server can do, but much of the rate while there are few workers: then the usual operation may
-// speak for one more doubling, but not for the third.
+// double compares with the base, which has half as many workers. The first window after a doubling is enough where it has
+// gained much. Otherwise there are three, as in BBR, of which the first does not count: new workers have to get going, and
+// queues to fill.
 func (c *climb) double(w window) {
-	c.tries++
-	c.sum += w.rate
 	if c.base == 0 && w.alone > 0 && c.n > 1 && !c.compared {
 		c.compareAlone(w)
 		return
 	}
-	mean := c.sum / float64(c.tries)
-	if c.base > 0 && c.tries == 1 && mean >= c.rate*sureGain && mean < c.rate*fullGain {
-		return // near the top, and the first window still has the queues growing: it would be too low to compare with
+	if c.tries++; c.tries > 1 {
+		c.sum += w.rate
 	}
-	sure := c.base == 0 || mean >= c.rate*sureGain || c.tries > 1 && mean >= c.rate*leastGain
+	mean := c.sum / float64(max(c.tries-1, 1))
 	switch {
-	case sure:
+	case c.base == 0, w.rate >= c.rate*fullGain, c.tries == doublingTries && mean >= c.rate*leastGain:
 		c.doubts = 0
-		c.rise(max(mean, w.rate), w.usual)
-	case c.tries > 1 && c.doubts < 2 && c.usual > 0 && w.usual >= c.usual*sureGain:
+		c.rise(max(w.rate, mean), w.usual)
+	case c.tries < doublingTries:
+	case c.doubts < 2 && c.usual > 0 && w.usual >= c.usual*sureGain:
+		// A few operations that take many times as long as the others say little of what the server can do, but much of
+		// the rate while there are few workers: then the usual operation may speak for one more doubling, but not for a third.
 		c.doubts++
 		c.rise(max(mean, c.rate), w.usual)
-	case c.tries > 1:
-		c.settle(c.base, c.rate)
+	default:
+		c.settle(c.base)
 	}
 }
 
@@ -136,17 +139,21 @@ func (c *climb) compareAlone(w window) {
 
 // rise makes n the base, and doubles it.
 func (c *climb) rise(rate, usual float64) {
+	steep := c.base > 0 && c.slope(rate) >= steepSlope
 	c.base, c.rate, c.usual = c.n, rate, usual
 	if c.n == c.most {
-		c.settle(c.n, rate)
+		c.settle(c.n)
+		if steep { // fewer would be less
+			c.rest, c.pause = longRest/2, longRest
+		}
 		return
 	}
 	c.hold(min(2*c.n, c.most))
 }
 
-// settle makes n the base and holds it. Before anything else, fewer are tried.
-func (c *climb) settle(n int, rate float64) {
-	c.phase, c.base, c.rate = resting, n, rate
+// settle makes n the base and holds it. What it brings is measured anew, and then fewer are tried.
+func (c *climb) settle(n int) {
+	c.phase, c.base, c.rate = resting, n, 0
 	c.up, c.stride, c.rest, c.pause = false, 0, 1, 1
 	c.hold(n)
 }
@@ -159,10 +166,11 @@ func (c *climb) wait(rate float64) {
 		c.rate = rate
 	}
 	if math.Abs(rate/c.rate-1) > otherRate {
-		if c.outcast++; c.outcast > 1 {
-			// More may have become possible, or less be enough.
-			c.up, c.rest, c.pause, c.rate = rate > c.rate, 1, 1, rate
+		if c.outcast++; c.outcast == 1 {
+			return // nothing to compare with, be it a change or chance
 		}
+		// More may have become possible, or less be enough.
+		c.up, c.rest, c.pause, c.rate, c.outcast = rate > c.rate, 1, 1, rate, 0
 	} else {
 		c.outcast = 0
 		c.rate += (rate - c.rate) / 2
@@ -199,8 +207,7 @@ func (c *climb) try(rate float64) {
 	c.tries++
 	c.sum += rate
 	mean := c.sum / float64(c.tries)
-	// By how many percent throughput changes with each percent of workers.
-	slope := math.Log(mean/c.rate) / math.Log(float64(c.n)/float64(c.base))
+	slope := c.slope(mean)
 	switch {
 	case c.up && c.tries == 1 && slope >= steepSlope && c.n < c.most:
 		// Much has become possible.
@@ -211,6 +218,11 @@ func (c *climb) try(rate float64) {
 	case c.tries > 1:
 		c.accept(mean)
 	}
+}
+
+// slope is by how many percent throughput changes with each percent of workers, from the base to n with a rate.
+func (c *climb) slope(rate float64) float64 {
+	return math.Log(rate/c.rate) / math.Log(float64(c.n)/float64(c.base))
 }
 
 // needed is the slope from which on more workers are better than fewer.

@@ -24,7 +24,7 @@ func Each[J any](
 	ctx context.Context, m Mode, workers int,
 	next func(context.Context) (J, error), do func(context.Context, J) error,
 ) error {
-	return EachOf(ctx, m, NewWorkers(workers, workers), next, do)
+	return EachOf(ctx, m, FixedWorkers(workers), next, do)
 }
 
 // EachOf is [Each] with a number of workers that may change meanwhile. They are for this call only. In Threads mode the

@@ -84,10 +84,7 @@ func (t *Tuner) Done(work float64, took time.Duration) {
 	if t == nil {
 		return
 	}
-	busy, active, _ := t.workers.load()
-	if t.Waiting != nil {
-		busy -= t.Waiting()
-	}
+	busy, active, _ := t.load()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
@@ -119,6 +116,15 @@ func (t *Tuner) Done(work float64, took time.Duration) {
 	t.hold(t.climb.next(t.window(elapsed)), now)
 }
 
+// load is that of the workers, without those that wait for a limit among the busy ones.
+func (t *Tuner) load() (busy, active, parked int) {
+	busy, active, parked = t.workers.load()
+	if t.Waiting != nil {
+		busy -= t.Waiting()
+	}
+	return busy, active, parked
+}
+
 // window is what the present one has brought. It requires that mu is held.
 func (t *Tuner) window(elapsed time.Duration) window {
 	w := window{rate: t.work / elapsed.Seconds(), busy: float64(t.busy) / float64(t.events*t.climb.n)}
@@ -146,7 +152,7 @@ func (t *Tuner) hold(n int, now time.Time) {
 	if got := t.workers.Set(n); got < n {
 		// The machine does not allow more.
 		t.climb.most = got
-		t.climb.settle(got, 0)
+		t.climb.settle(got)
 		n = got
 	}
 	if n != was {
@@ -178,7 +184,7 @@ func (t *Tuner) step(n int) {
 // check lets one more worker go on where those that have room come to nothing: what they wait for may be held by one that
 // has none, as by the idle connection of a server that serves one connection at a time.
 func (t *Tuner) check() {
-	busy, active, parked := t.workers.load()
+	busy, active, parked := t.load()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.stopped {

@@ -9,6 +9,8 @@ import (
 // Workers is how many workers of one call of [EachOf] have jobs at once. The number can be changed while they run. A
 // worker that is too many waits, in threads mode with its thread, as soon as it has done its job.
 type Workers struct {
+	fixed bool // nobody changes the number, so nobody need count who has a job
+
 	mu      sync.Mutex
 	room    sync.Cond
 	most    int
@@ -25,6 +27,13 @@ func NewWorkers(n, most int) *Workers {
 	w := &Workers{most: max(most, 1)}
 	w.want = min(max(n, 1), w.most)
 	w.room.L = &w.mu
+	return w
+}
+
+// FixedWorkers returns a number of workers that Set must not change.
+func FixedWorkers(n int) *Workers {
+	w := NewWorkers(n, n)
+	w.fixed = true
 	return w
 }
 
@@ -46,6 +55,9 @@ func (w *Workers) Set(n int) int {
 
 // Surplus says whether there is a worker too many. A job that is long, and can be left to others, asks now and then.
 func (w *Workers) Surplus() bool {
+	if w.fixed {
+		return false
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.active > w.want
@@ -98,6 +110,9 @@ func (w *Workers) add() chan struct{} {
 
 // seek is what a worker says that has done its job.
 func (w *Workers) seek() {
+	if w.fixed {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seeking++
@@ -106,6 +121,9 @@ func (w *Workers) seek() {
 // found is what a worker says that has found a job. It starts another one for the next job, if nobody else seeks it or
 // this was the first job of the worker.
 func (w *Workers) found(first bool) chan struct{} {
+	if w.fixed && !first {
+		return nil
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.seeking--
