@@ -3,8 +3,11 @@ package limiter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -189,24 +192,42 @@ func TestParkedThreadsStay(t *testing.T) {
 	if threadID() == 0 {
 		t.Skip("threads cannot be counted on this operating system")
 	}
-	before := countThreads(t)
-	w := NewWorkers(1, 30)
+	const workers = 30
+	w := NewWorkers(1, workers)
+	var mu sync.Mutex
+	threads := map[int]bool{}
 	var all atomic.Int64
-	jobs := count(1000)
-	err := EachOf(t.Context(), Threads, w, jobs, func(ctx context.Context, j int) error {
+	looked := make(chan struct{})
+	err := EachOf(t.Context(), Threads, w, count(1000), func(_ context.Context, j int) error {
 		if j == 0 {
-			w.Set(30)
+			w.Set(workers)
 		}
-		if all.Add(1) < 30 { // the first 29 wait for the others
-			for all.Load() < 30 {
+		if all.Add(1) <= workers { // the first jobs wait for each other
+			mu.Lock()
+			threads[threadID()] = true
+			mu.Unlock()
+			for all.Load() < workers {
 				runtime.Gosched()
 			}
 		}
-		if j == 500 {
-			if n := countThreads(t); n < before+29 {
-				t.Errorf("%d threads for 30 workers, %d before", n, before)
-			}
+		switch j {
+		case 500:
 			w.Set(2)
+		case 900:
+			defer close(looked)
+			mu.Lock()
+			defer mu.Unlock()
+			for thread := range threads {
+				if _, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", thread)); err != nil {
+					t.Error(err)
+				}
+			}
+			if len(threads) != workers {
+				t.Errorf("%d threads for %d workers", len(threads), workers)
+			}
+		}
+		if j > 900 { // at the end all threads leave
+			<-looked
 		}
 		return nil
 	})
