@@ -40,7 +40,8 @@ type report struct {
 	CPUShare         float64 `json:"cpu_share"`
 	WaitShare        float64 `json:"wait_share"`
 	// CPUDelaySeconds is for how long a thread was ready to run and had no CPU, of the one that waited longest: part of what
-	// WaitShare takes for waiting. It is 0 where it is not known, as in threads mode, whose threads have left when they could be asked.
+	// WaitShare takes for waiting. It is 0 where it is not known, as in threads mode, whose threads have left when they could
+	// be asked.
 	CPUDelaySeconds    float64 `json:"cpu_delay_seconds"`
 	LimiterWaitSeconds float64 `json:"limiter_wait_seconds"`
 
