@@ -95,7 +95,8 @@ func newSection(id string, c comparison) section {
 	first, rest := splitSentence(c.Verdict.Text)
 	s := section{
 		ID: id, Title: c.Title, Command: "pace " + commandText(c.Command), Bound: string(c.Verdict.Bound),
-		Headline: first, Verdict: rest, Warnings: c.Warnings, Tables: []dataTable{tableOf("How fast", c.speedTable()), tableOf("Why", c.causeTable())},
+		Headline: first, Verdict: rest, Warnings: c.Warnings,
+		Tables: []dataTable{tableOf("How fast", c.speedTable()), tableOf("Why", c.causeTable())},
 		Runs: fmt.Sprintf("Medians of %s of each row, after %s. The pictures over time are of one more run of each row, with "+
 			"a trace; its time is in no figure.", countOf(int64(c.Runs), "run"), countOf(int64(c.Warmup), "warm-up run")),
 	}
