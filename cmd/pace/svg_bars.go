@@ -163,8 +163,9 @@ func cpuChart(id string, rows []chartRow) chart {
 	}
 	for _, r := range rows {
 		p := r.cpuParts()
-		t.Rows = append(t.Rows,
-			[]string{r.name, percentText(p.cpu), percentText(p.kept), percentText(p.other), percentText(p.limiter)})
+		t.Rows = append(t.Rows, []string{
+			r.name, percentText(p.cpu), percentText(p.kept), percentText(p.other), percentText(p.limiter),
+		})
 	}
 	c.Tables = []dataTable{t}
 	return c
