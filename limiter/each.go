@@ -133,10 +133,10 @@ func (c *crew[J]) take(ctx context.Context, first bool) (job J, hired chan struc
 	}
 	if err != nil {
 		c.over = true
-		c.workers.end()
 		if err != io.EOF {
-			c.fail(ctx, err)
+			c.fail(ctx, err) // at once: the first error is the one that counts
 		}
+		c.workers.end()
 		return job, nil, false
 	}
 	return job, c.workers.found(first), true
