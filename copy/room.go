@@ -59,14 +59,21 @@ func (r *room) take(bytes, inodes int64) error {
 	return nil
 }
 
+// Where so few inodes are left and so many bytes, it is inodes that were lacking: others may have given some back since.
+const (
+	fewInodes = 64
+	manyBytes = mib
+)
+
 // noInode turns an error of making shown in d into a *SpaceError if no inodes are left: of the two things that a full file
 // system can lack, the error names neither.
 func (d *dir) noInode(shown string, err error) error {
 	if d == nil || !outOfSpace(err) {
 		return err
 	}
-	if free, ok := freeInodes(d.f); ok && free == 0 {
-		return &SpaceError{Dest: shown, Need: 1, Inodes: true}
+	free, ok := freeInodes(d.f)
+	if bytes, known := freeSpace(d.f); ok && (free == 0 || free < fewInodes && known && bytes > manyBytes) {
+		return &SpaceError{Dest: shown, Need: free + 1, Free: free, Inodes: true}
 	}
 	return err
 }
