@@ -51,7 +51,7 @@ func (j *Job) fieldsOf(ctx context.Context, names ...string) ([][]string, error)
 	return rows, err
 }
 
-// Done says whether nothing is left to do, and closes the job then. What is done is read before what was added: done
+// Done says whether something was added and nothing is left to do, and closes the job then. What is done is read before what was added: done
 // items only grow, and an item is added before the one that led to it is done; so if all that was done at one moment is
 // all that was added at a later one, nothing was left in between, and nobody is there who could add.
 func (j *Job) Done(ctx context.Context) (bool, error) {
@@ -60,7 +60,7 @@ func (j *Job) Done(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	added, err := j.sum(ctx, "added")
-	if err != nil || added != done {
+	if err != nil || added != done || added == 0 {
 		return false, err
 	}
 	return j.finish(ctx)

@@ -11,7 +11,7 @@ import (
 var fixedKeys = []string{"due", "held", "tok", "next", "gap", "note", "adm", "dead"}
 
 // What the job has once, in partition 0; the record is the last.
-var jobKeys = []string{"beats", "workers", "sources", "job"}
+var jobKeys = []string{"beats", "workers", "sources", "shared", "job"}
 
 const keysAtOnce = 1000
 
@@ -81,6 +81,10 @@ func (j *Job) keysOf(partition int) []string {
 func (j *Job) expire(ctx context.Context) error {
 	later := func(ctx context.Context, p redis.Pipeliner, key string) { p.PExpire(ctx, key, j.o.Keep) }
 	for partition := range j.record.Partitions {
+		over := func(ctx context.Context, p redis.Pipeliner, key string) { p.HSet(ctx, key, "over", 1) }
+		if err := j.eachKey(ctx, []string{j.key(partition, "part")}, over); err != nil {
+			return err
+		}
 		keys := append(j.keysOf(partition), j.key(partition, "part"))
 		if err := j.eachKey(ctx, keys, later); err != nil {
 			return err

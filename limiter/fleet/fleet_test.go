@@ -225,3 +225,46 @@ func TestQuota(t *testing.T) {
 		}
 	}
 }
+
+func TestShared(t *testing.T) {
+	url := redistest.Start(t).URL
+	a, b := join(t, url, Options{}), join(t, url, Options{})
+	first, err := a.Share(t.Context(), map[string]string{"x": "1", "y": "2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := b.Share(t.Context(), map[string]string{"x": "1"}); err != nil || same != first {
+		t.Errorf("nothing new, and version %d after %d, %v", same, first, err)
+	}
+	if next, err := b.Share(t.Context(), map[string]string{"x": "3"}); err != nil || next <= first {
+		t.Errorf("version %d after %d, %v", next, first, err)
+	}
+	values, version, err := a.Shared(t.Context())
+	if err != nil || version <= first || values["x"] != "3" || values["y"] != "2" {
+		t.Errorf("%v, %d, %v", values, version, err)
+	}
+}
+
+func TestClaim(t *testing.T) {
+	url := redistest.Start(t).URL
+	a, b := join(t, url, Options{}), join(t, url, Options{})
+	add(t, a, entry(a, "key", "1"))
+	claim := func(j *Job) *Lease {
+		l, err := j.Claim(t.Context(), "key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	l := claim(a)
+	if l == nil || claim(b) != nil {
+		t.Fatal("not claimed, or twice")
+	}
+	if got := ack(t, a, l, 5); shown(got.More) != "1" {
+		t.Errorf("more: %s", shown(got.More))
+	}
+	release(t, a, Released{Lease: l, After: time.Hour})
+	if claim(b) != nil {
+		t.Error("claimed before its time")
+	}
+}

@@ -77,6 +77,26 @@ func (j *Job) Lease(ctx context.Context, keys, items int) (Answer, error) {
 	return all, nil
 }
 
+// Claim asks for the lease of one key, without items. It returns nil if the key is another worker's or has to rest.
+func (j *Job) Claim(ctx context.Context, key string) (*Lease, error) {
+	partition := j.partitionOf(key)
+	before := sinceBoot()
+	reply, err := j.once(ctx, claimScript, partition, j.record.ID, j.worker, j.o.Lease.Milliseconds(), key)
+	if err != nil {
+		if ctx.Err() == nil && passing(err) {
+			return nil, nil // the caller asks again anyway
+		}
+		return nil, err
+	}
+	values, err := list(reply, 0)
+	if err != nil || len(values) < 3 {
+		return nil, err
+	}
+	l := j.newLease(partition, key, text(values[0]), before)
+	l.Gap, l.Note = time.Duration(number(values[1]))*time.Millisecond, text(values[2])
+	return l, nil
+}
+
 // nextPartition returns where to ask first, so that no partition is always the last.
 func (j *Job) nextPartition() int {
 	j.mu.Lock()

@@ -29,6 +29,10 @@ var (
 	finishText string
 	//go:embed scripts/quota.lua
 	quotaText string
+	//go:embed scripts/share.lua
+	shareText string
+	//go:embed scripts/claim.lua
+	claimText string
 	//go:embed scripts/begin.lua
 	beginText string
 	//go:embed scripts/job.lua
@@ -45,6 +49,8 @@ var (
 	sourceScript  = redis.NewScript(common + sourceText)
 	finishScript  = redis.NewScript(common + finishText)
 	quotaScript   = redis.NewScript(common + quotaText)
+	shareScript   = redis.NewScript(common + shareText)
+	claimScript   = redis.NewScript(common + claimText)
 	beginScript   = redis.NewScript(beginText)
 	jobScript     = redis.NewScript(jobText)
 )

@@ -41,3 +41,27 @@ func (j *Job) Orphans(ctx context.Context) (map[string]string, error) {
 	maps.DeleteFunc(sources, func(_, worker string) bool { return alive[worker] })
 	return sources, err
 }
+
+// Share tells all workers, those that come later too, what has a name. It returns a version that rises with each change;
+// who has to know something before it can do an item finds that version in what the item says.
+func (j *Job) Share(ctx context.Context, values map[string]string) (version int64, err error) {
+	var args []any
+	for name, value := range values {
+		args = append(args, name, value)
+	}
+	reply, err := j.eval(ctx, shareScript, 0, args...)
+	return number(reply), err
+}
+
+// Shared returns all that was shared, and a version that it has at least.
+func (j *Job) Shared(ctx context.Context) (values map[string]string, version int64, err error) {
+	// The version first: what changes in between is then asked for once more.
+	if version, err = j.Share(ctx, nil); err != nil {
+		return nil, 0, err
+	}
+	err = j.retry(ctx, "use", func(ctx context.Context) (err error) {
+		values, err = j.rdb.HGetAll(ctx, j.key(0, "shared")).Result()
+		return err
+	})
+	return values, version, err
+}

@@ -14,4 +14,9 @@ for _, worker in ipairs(redis.call('ZRANGEBYSCORE', beats, '-inf', int(now - 360
   redis.call('HDEL', workers, worker)
 end
 local over = redis.call('HEXISTS', tag .. 'job', 'finished')
+local left = redis.call('PTTL', tag .. 'job')
+if left > 0 then
+  redis.call('PEXPIRE', beats, left)
+  redis.call('PEXPIRE', workers, left)
+end
 return {redis.call('ZCOUNT', beats, int(gone), '+inf'), over}

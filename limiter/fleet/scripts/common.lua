@@ -1,7 +1,7 @@
 -- Begins every script. KEYS[1] is the record of a partition, {PREFIX:JOB:N}:part; all other keys have the same tag, so
 -- that Cluster keeps them in one slot. ARGV[1] is the id that the job was created with.
 --
---   part   hash  id, added, done, dead, seq, tok, run, quiet, ttl, state
+--   part   hash  id, added, done, dead, seq, tok, run, quiet, ttl, state, over
 --   s:N    set   shard N of the seen-set: 64-bit integers, so that Redis keeps it as an intset
 --   q:KEY  list  items that wait, "SEQ ATTEMPTS PAYLOAD"
 --   h:KEY  hash  items that are handed out, SEQ -> "ATTEMPTS PAYLOAD"
@@ -70,7 +70,8 @@ end
 local function free(key, at)
   redis.call('HDEL', tag .. 'tok', key)
   redis.call('ZREM', tag .. 'held', key)
-  if at > now then
+  -- A finished job is to go as a whole: nothing new is kept of it.
+  if at > now and redis.call('HEXISTS', part, 'over') == 0 then
     redis.call('HSET', tag .. 'next', key, int(at))
   else
     redis.call('HDEL', tag .. 'next', key)

@@ -1,7 +1,7 @@
 -- ARGV: id, then for each lease: key, token, milliseconds until its next start, gap, note, and whether it is kept
 -- Replies for each lease: 1, or 0 if it is another's by now. What is kept stays leased: only what is known of it changes.
 local function set(name, key, value, none)
-  if value == none then
+  if value == none or redis.call('HEXISTS', part, 'over') == 1 then
     redis.call('HDEL', tag .. name, key)
   else
     redis.call('HSET', tag .. name, key, value)
