@@ -78,7 +78,11 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 	r := &response{at: time.Now().UTC(), share: share{room: c.room}}
 	op := c.counter.Begin()
 	defer op.End()
-	trace := exchange.Trace{Wrote: func() { c.frontier.started(it) }}
+	ctx, unbind := c.frontier.bind(ctx, it)
+	defer unbind()
+	trace := exchange.Trace{
+		BeforeWrite: func() error { return c.frontier.check(it) }, Wrote: func() { c.frontier.started(it) },
+	}
 	c.tape(it, r, &trace)
 	resp, err := c.client.Do(c.requestOf(ctx, it), &trace)
 	if err != nil {
@@ -124,7 +128,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 func (c *crawler) request(ctx context.Context, u URL) *http.Request {
 	header := c.header
 	// Who may read what goes over http is not only the host: where the user asked for https alone, it gets no secrets.
-	if inClear, seed := c.seedHosts[u.Host()]; !seed || !inClear && u.Scheme() != "https" {
+	if inClear, seed := c.isSeedHost(u.Host()); !seed || !inClear && u.Scheme() != "https" {
 		header = c.headerElsewhere
 	}
 	header = c.withCookies(u, header)

@@ -212,6 +212,9 @@ func (j *Job) Close(ctx context.Context) error {
 // Worker returns the name by which the job knows this worker.
 func (j *Job) Worker() string { return j.worker }
 
+// Lasts returns how long a lease lasts without a renewal.
+func (j *Job) Lasts() time.Duration { return j.o.Lease }
+
 // Record returns what the job was made with.
 func (j *Job) Record() Record { return j.record }
 
