@@ -44,6 +44,7 @@ type fleetFrontier struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	kick   chan struct{} // wakes the steward
+	hungry atomic.Bool   // it is to ask for hosts at once
 
 	recent [recentSlots]atomic.Uint64 // fingerprints that are noted
 

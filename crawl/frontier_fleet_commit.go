@@ -139,8 +139,13 @@ func (f *fleetFrontier) addAll(a *addition) error {
 	}
 	f.mu.Lock()
 	for i, outcome := range outcomes {
-		if h := f.holds[a.entries[i].Key]; h != nil && outcome == fleet.Added {
+		if outcome != fleet.Added || a.entries[i].Kind == fleet.Note {
+			continue
+		}
+		if h := f.holds[a.entries[i].Key]; h != nil {
 			h.dry, h.fed = false, true
+		} else {
+			f.hungry.Store(true)
 		}
 	}
 	f.mu.Unlock()

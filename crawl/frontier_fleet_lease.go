@@ -11,7 +11,7 @@ import (
 // steward leases hosts as long as there is room for them, asks for more of their pages, and gives those back that have
 // none.
 func (f *fleetFrontier) steward() {
-	var orphans time.Time
+	var turn stewardTurns
 	wait := time.Duration(0)
 	for {
 		timer := time.NewTimer(wait)
@@ -24,7 +24,7 @@ func (f *fleetFrontier) steward() {
 			return
 		}
 		var err error
-		if wait, err = f.tend(&orphans); err != nil {
+		if wait, err = f.tend(&turn); err != nil {
 			f.fail(err)
 			return
 		}
@@ -40,8 +40,14 @@ func (f *fleetFrontier) ended() bool {
 	return f.err != nil
 }
 
+// stewardTurns are when the steward asks again what others do.
+type stewardTurns struct {
+	lease   time.Time // for hosts; before, only if this process added to one that it has not
+	orphans time.Time
+}
+
 // tend does what there is to do now, and returns how long nothing else can be.
-func (f *fleetFrontier) tend(orphans *time.Time) (time.Duration, error) {
+func (f *fleetFrontier) tend(turn *stewardTurns) (time.Duration, error) {
 	acks, released, wait := f.survey(time.Now())
 	if err := f.job.Release(f.ctx, released...); err != nil {
 		return 0, err
@@ -57,8 +63,11 @@ func (f *fleetFrontier) tend(orphans *time.Time) (time.Duration, error) {
 		}
 		return 0, nil
 	}
-	if err := f.claimForRobots(); err != nil {
+	if claimed, err := f.claimForRobots(); claimed || err != nil {
 		return 0, err
+	}
+	if now := time.Now(); !f.hungry.Swap(false) && now.Before(turn.lease) {
+		return min(wait, turn.lease.Sub(now)), nil
 	}
 	a, err := f.job.Lease(f.ctx, f.wanted(), leaseItems)
 	if err != nil {
@@ -81,16 +90,18 @@ func (f *fleetFrontier) tend(orphans *time.Time) (time.Duration, error) {
 			f.end(false)
 			return 0, err
 		}
-	case a.Keys == 0 && time.Since(*orphans) > orphanPoll:
-		*orphans = time.Now()
+	case a.Keys == 0 && time.Since(turn.orphans) > orphanPoll:
+		turn.orphans = time.Now()
 		if err := f.checkOrphans(); err != nil {
 			return 0, err
 		}
 	}
+	pause := fleetPoll
 	if a.Wait >= 0 {
-		wait = min(wait, max(a.Wait, time.Millisecond))
+		pause = min(pause, max(a.Wait, time.Millisecond))
 	}
-	return wait, nil
+	turn.lease = time.Now().Add(pause)
+	return min(wait, pause), nil
 }
 
 // wanted returns how many hosts to lease.
@@ -150,6 +161,7 @@ func (f *fleetFrontier) survey(now time.Time) (acks []*fleet.Acked, released []f
 		}
 		surplus--
 		f.drop(h)
+		f.hungry.Store(true)
 		released = append(released, fleet.Released{Lease: h.lease, After: rest, Gap: h.delay})
 	}
 	return acks, released, wait
@@ -239,7 +251,8 @@ func (f *fleetFrontier) park(q *hostQueue) {
 }
 
 // claimForRobots leases hosts that a robots.txt is to be fetched from for the pages of another, which redirects there.
-func (f *fleetFrontier) claimForRobots() error {
+// It says whether it did.
+func (f *fleetFrontier) claimForRobots() (claimed bool, err error) {
 	var hosts []string
 	f.mu.Lock()
 	for host, q := range f.queues {
@@ -251,13 +264,13 @@ func (f *fleetFrontier) claimForRobots() error {
 	for _, host := range hosts {
 		l, err := f.job.Claim(f.ctx, host)
 		if err == nil && l != nil {
-			err = f.admit(l, nil)
+			claimed, err = true, f.admit(l, nil)
 		}
 		if err != nil {
-			return err
+			return claimed, err
 		}
 	}
-	return nil
+	return claimed, nil
 }
 
 // checkOrphans returns an error if nothing is left to do but to read on a list whose reader is gone.
