@@ -56,7 +56,9 @@ type Options struct {
 	// Settings are what all workers must agree on, in words. nil takes those of the job.
 	Settings map[string]string
 
-	unfenced bool // for the tests that must fail without the fence
+	// Unfenced lets [Lease.Check] and [Lease.Bind] believe that every lease is held. It is for the tests that show what
+	// the fence is for: nothing else keeps a late worker from what another does by then.
+	Unfenced bool
 
 	// Log is told what an operator should know at level Warn; nil for nobody.
 	Log *slog.Logger

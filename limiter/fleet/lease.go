@@ -168,9 +168,9 @@ func (j *Job) newLease(partition int, key, token string, before time.Duration) *
 func (l *Lease) ring() {
 	l.mu.Lock()
 	left := l.deadline - sinceBoot()
-	if l.over || left > 0 {
+	if l.over || left > 0 || l.job.o.Unfenced {
 		if !l.over {
-			l.timer.Reset(left)
+			l.timer.Reset(max(left, leastLease))
 		}
 		l.mu.Unlock()
 		return
@@ -215,7 +215,7 @@ func (l *Lease) end() bool {
 // the process is stopped and, on Linux, while the machine sleeps. It is to be called after each wait and just before
 // whatever others would see.
 func (l *Lease) Check() error {
-	if l.job.o.unfenced {
+	if l.job.o.Unfenced {
 		return nil
 	}
 	l.mu.Lock()
@@ -231,7 +231,7 @@ func (l *Lease) Check() error {
 // called.
 func (l *Lease) Bind(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	if l.job.o.unfenced {
+	if l.job.o.Unfenced {
 		return ctx, func() { cancel(nil) }
 	}
 	stop := context.AfterFunc(l.ctx, func() { cancel(ErrLost) })
