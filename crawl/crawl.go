@@ -383,7 +383,7 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 	if ctx.Err() != nil && r.err != nil {
 		return context.Cause(ctx)
 	}
-	if c.frontier.check(it) != nil {
+	if !holds(c.frontier, it) {
 		c.frontier.giveUp(it)
 		return nil
 	}

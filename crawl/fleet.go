@@ -154,3 +154,16 @@ func (c *crawler) sayFleet() {
 			c.o.Fleet.Job, finished.UTC().Format(time.RFC3339)))
 	}
 }
+
+// FleetURL returns the URL of an item as a fleet's job has it, or nothing for what is none.
+func FleetURL(payload []byte) string {
+	_, packed, err := unpackFleet(payload)
+	if err != nil {
+		return ""
+	}
+	it, err := unpackItem(packed)
+	if err != nil {
+		return ""
+	}
+	return it.url.String()
+}

@@ -92,6 +92,9 @@ type frontier interface {
 	close() error
 }
 
+// holds says whether an item that was handed out is surely this process's.
+func holds(f frontier, it *item) bool { return f.check(it) == nil }
+
 // change is what becomes of an item, and what it led to.
 type change struct {
 	item *item // given back; nil if nothing was handed out, as for seeds

@@ -129,7 +129,7 @@ func (l *ledger) settle(group []*entry) error {
 
 // write appends an entry to the outputs. It requires the turn.
 func (l *ledger) write(e *entry) error {
-	if it := e.change.item; it != nil && it.robots == nil && l.frontier.check(it) != nil {
+	if it := e.change.item; it != nil && it.robots == nil && !holds(l.frontier, it) {
 		e.lost, e.change = true, change{item: it}
 		return nil
 	}

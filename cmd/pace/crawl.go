@@ -71,10 +71,11 @@ type crawlFlags struct {
 func crawlCommand(std streams) *cli.Command {
 	f := &crawlFlags{job: job{tool: "crawl", unit: inPages, std: std}}
 	return &cli.Command{
-		Name:      "crawl",
-		HideHelp:  true,
-		Usage:     "fetch pages and follow their links, politely",
-		UsageText: "pace crawl [flags] URL...\npace crawl [flags] --input FILE\npace crawl --state DIR\npace crawl --fleet URL --job NAME",
+		Name:     "crawl",
+		HideHelp: true,
+		Usage:    "fetch pages and follow their links, politely",
+		UsageText: "pace crawl [flags] URL...\npace crawl [flags] --input FILE\npace crawl --state DIR\n" +
+			"pace crawl --fleet URL --job NAME",
 		Description: `
 Fetches the URLs, finds their links and follows them to the depth asked for.
 Each page is one JSON object on a line of the output. Every host has its own

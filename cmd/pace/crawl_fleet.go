@@ -59,7 +59,8 @@ func (f *shared) flags() []cli.Flag {
 		return int64(n), err
 	}}
 	return append(f.fleetFlags.flags(),
-		valueFlag(groupFleet, "fleet-lease", "hold a host for `DURATION`, renewed at a third; what a dead process held waits so long",
+		valueFlag(groupFleet, "fleet-lease",
+			"hold a host for `DURATION`, renewed at a third; what a dead process held waits so long",
 			into(&f.lease, durationKind, "30s")),
 		valueFlag(groupFleet, "max-pending", "leave links out while `N` pages wait in Redis; 0 is unlimited",
 			into(&f.maxPending, many, "0")),

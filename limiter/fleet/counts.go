@@ -9,7 +9,7 @@ import (
 
 // Counts is how far a job is.
 type Counts struct {
-	Added   int64 // items, and sources that were opened
+	Added   int64 // items
 	Done    int64 // of them; dead ones too
 	Dead    int64
 	Keys    int64 // with items or a lease
@@ -19,7 +19,7 @@ type Counts struct {
 }
 
 // Pending returns how many items are not done.
-func (c Counts) Pending() int64 { return c.Added - c.Done - c.Sources }
+func (c Counts) Pending() int64 { return c.Added - c.Done }
 
 // fieldsOf reads fields of all partitions' records in one go.
 func (j *Job) fieldsOf(ctx context.Context, names ...string) ([][]string, error) {
@@ -51,9 +51,11 @@ func (j *Job) fieldsOf(ctx context.Context, names ...string) ([][]string, error)
 	return rows, err
 }
 
-// Done says whether something was added and nothing is left to do, and closes the job then. What is done is read before what was added: done
-// items only grow, and an item is added before the one that led to it is done; so if all that was done at one moment is
-// all that was added at a later one, nothing was left in between, and nobody is there who could add.
+// Done says whether something was added and nothing is left to do, and closes the job then.
+//
+// What is done is read before what was added: done items only grow, and an item is added before the one that led to it is
+// done; so if all that was done at one moment is all that was added at a later one, nothing was left in between, and
+// nobody is there who could add.
 func (j *Job) Done(ctx context.Context) (bool, error) {
 	done, err := j.sum(ctx, "done")
 	if err != nil {
@@ -98,7 +100,8 @@ func (j *Job) finish(ctx context.Context) (bool, error) {
 
 // Counts reads how far the job is.
 func (j *Job) Counts(ctx context.Context) (c Counts, err error) {
-	for _, names := range [][]string{{"done", "dead", "state"}, {"added"}} {
+	var opened int64 // sources: each is counted as added, and when it is read as done
+	for _, names := range [][]string{{"done", "dead", "state"}, {"added", "sources"}} {
 		rows, err := j.fieldsOf(ctx, names...)
 		if err != nil {
 			return c, err
@@ -110,7 +113,7 @@ func (j *Job) Counts(ctx context.Context) (c Counts, err error) {
 					continue
 				}
 				n, _ := strconv.ParseInt(row[i], 10, 64) // empty before the first
-				*map[string]*int64{"done": &c.Done, "dead": &c.Dead, "added": &c.Added}[name] += n
+				*map[string]*int64{"done": &c.Done, "dead": &c.Dead, "added": &c.Added, "sources": &opened}[name] += n
 			}
 		}
 	}
@@ -136,5 +139,7 @@ func (j *Job) Counts(ctx context.Context) (c Counts, err error) {
 		c.Sources = sources.Val()
 		return nil
 	})
+	c.Added -= opened
+	c.Done -= opened - c.Sources
 	return c, err
 }

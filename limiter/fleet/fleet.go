@@ -239,11 +239,11 @@ func checkName(name string) error {
 	for _, c := range name {
 		plain := c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || strings.ContainsRune("-_.", c)
 		if !plain {
-			return fmt.Errorf("the job's name %q has more than letters, digits and any of -_.", name)
+			return fmt.Errorf("the job's name %q has more than letters, digits, -, _ and dots", name)
 		}
 	}
 	if name == "" || len(name) > 100 {
-		return fmt.Errorf("a job's name has 1 to 100 characters")
+		return errors.New("a job's name has 1 to 100 characters")
 	}
 	return nil
 }

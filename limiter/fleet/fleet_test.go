@@ -35,8 +35,10 @@ func testItemsOfAKeyGoInOrder(t *testing.T, url string) {
 	if c := counts(t, j); c.Added != 7 || c.Done != 7 || c.Leased != 1 {
 		t.Errorf("counts: %+v", c)
 	}
-	if !done(t, j) || !done(t, j) {
-		t.Error("not done, or not again")
+	for range 2 {
+		if !done(t, j) {
+			t.Error("not done")
+		}
 	}
 }
 
@@ -194,7 +196,7 @@ func testSourceHoldsTheJobOpen(t *testing.T, url string) {
 			t.Fatal(err)
 		}
 	}
-	if c := counts(t, a); c.Added != 1 || c.Sources != 1 || c.Pending() != 0 || done(t, a) {
+	if c := counts(t, a); c.Added != 0 || c.Done != 0 || c.Sources != 1 || c.Pending() != 0 || done(t, a) {
 		t.Errorf("%+v", c)
 	}
 	if o, err := a.Orphans(t.Context()); err != nil || len(o) != 0 {

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -119,18 +118,18 @@ func (j *Job) leaseIn(ctx context.Context, partition, keys, items int) (Answer, 
 	if err != nil {
 		return Answer{}, err
 	}
-	values, err := list(reply, 0)
-	if err != nil || len(values) < 5 {
-		return Answer{}, fmt.Errorf("the server's reply to a lease makes no sense: %v", err)
+	values, err := list(reply, 5)
+	if err != nil {
+		return Answer{}, err
 	}
 	a := Answer{
 		State: text(values[0]), Wait: time.Duration(number(values[1])) * time.Millisecond,
 		Keys: int(number(values[2])), Added: number(values[3]), Done: number(values[4]),
 	}
 	for _, value := range values[5:] {
-		parts, err := list(value, 0)
-		if err != nil || len(parts) < 4 {
-			return a, fmt.Errorf("the server's reply to a lease makes no sense: %v", err)
+		parts, err := list(value, 4)
+		if err != nil {
+			return a, err
 		}
 		l := j.newLease(partition, text(parts[0]), text(parts[1]), before)
 		l.Gap, l.Note = time.Duration(number(parts[2]))*time.Millisecond, text(parts[3])

@@ -82,11 +82,11 @@ func (j *Job) eval(ctx context.Context, s *redis.Script, partition int, args ...
 	return reply, err
 }
 
-// list returns a reply as a list of n values, or of any number if n is 0.
+// list returns a reply as a list of at least n values.
 func list(reply any, n int) ([]any, error) {
 	values, ok := reply.([]any)
-	if !ok || n > 0 && len(values) != n {
-		return nil, fmt.Errorf("the server's reply makes no sense: %T instead of a list of %d", reply, n)
+	if !ok || len(values) < n {
+		return nil, fmt.Errorf("the server's reply makes no sense: %T with %d values instead of %d", reply, len(values), n)
 	}
 	return values, nil
 }

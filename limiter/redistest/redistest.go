@@ -99,7 +99,7 @@ func (s *Server) launch() error {
 		if time.Now().After(deadline) {
 			_ = cmd.Process.Kill()
 			<-gone
-			return fmt.Errorf("redis-server does not answer: %q, %v", reply, err)
+			return fmt.Errorf("redis-server does not answer: %q, %w", reply, err)
 		}
 	}
 }

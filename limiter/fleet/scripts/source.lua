@@ -6,5 +6,8 @@ if ARGV[3] == '' then
   return 1
 end
 if redis.call('HEXISTS', tag .. 'job', 'finished') == 1 then return 0 end
-if redis.call('HSET', sources, ARGV[2], ARGV[3]) == 1 then redis.call('HINCRBY', part, 'added', 1) end
+if redis.call('HSET', sources, ARGV[2], ARGV[3]) == 1 then
+  redis.call('HINCRBY', part, 'added', 1)
+  redis.call('HINCRBY', part, 'sources', 1)
+end
 return 1
