@@ -92,7 +92,8 @@ func (j *Job) Add(ctx context.Context, entries ...Entry) ([]Outcome, error) {
 // addTo adds those entries that stand at places, which are all of one partition.
 func (j *Job) addTo(ctx context.Context, partition int, entries []Entry, places []int, outcomes []Outcome) error {
 	args := make([]any, 0, 3+6*len(places))
-	args = append(args, j.record.Shards, j.o.MaxPendingPerKey, j.o.MaxPending)
+	most := (j.o.MaxPending + j.record.Partitions - 1) / j.record.Partitions
+	args = append(args, j.record.Shards, j.o.MaxPendingPerKey, most)
 	for _, i := range places {
 		e := &entries[i]
 		kind := e.Kind

@@ -42,7 +42,8 @@ type Options struct {
 	Patience time.Duration
 	// MaxAttempts is how often an item is handed out before it is dead. 0 means 10.
 	MaxAttempts int
-	// MaxPending and MaxPendingPerKey bound the items that wait, of a partition and of a key. 0 is unlimited.
+	// MaxPending and MaxPendingPerKey bound the items that wait, of all keys and of each. 0 is unlimited. Each of several
+	// partitions has its part of MaxPending.
 	MaxPending, MaxPendingPerKey int
 
 	// What follows is the job's from its first worker on.
