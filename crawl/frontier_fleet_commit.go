@@ -255,7 +255,7 @@ func (f *fleetFrontier) acknowledge(changes []*change) error {
 // want returns how many pages more of a host to ask for. It requires that mu is held.
 func (f *fleetFrontier) want(h *hold) int {
 	q := f.queues[h.host]
-	if h.over || h.dry || h.asked || q == nil || q.pages.n > leaseItems/2 || f.err != nil {
+	if h.over || h.lease.Wished() || h.dry || h.asked || q == nil || q.pages.n > leaseItems/2 || f.err != nil {
 		return 0
 	}
 	if len(f.holds) > f.mostHosts() {

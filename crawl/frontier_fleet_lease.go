@@ -43,6 +43,7 @@ func (f *fleetFrontier) ended() bool {
 // stewardTurns are when the steward asks again what others do.
 type stewardTurns struct {
 	lease   time.Time // for hosts; before, only if this process added to one that it has not
+	claim   time.Time
 	orphans time.Time
 }
 
@@ -63,8 +64,11 @@ func (f *fleetFrontier) tend(turn *stewardTurns) (time.Duration, error) {
 		}
 		return 0, nil
 	}
-	if claimed, err := f.claimForRobots(); claimed || err != nil {
-		return 0, err
+	if now := time.Now(); !now.Before(turn.claim) {
+		turn.claim = now.Add(fleetPoll)
+		if claimed, err := f.claimForRobots(); claimed || err != nil {
+			return 0, err
+		}
 	}
 	if now := time.Now(); !f.hungry.Swap(false) && now.Before(turn.lease) {
 		return min(wait, turn.lease.Sub(now)), nil
@@ -138,6 +142,16 @@ func (f *fleetFrontier) survey(now time.Time) (acks []*fleet.Acked, released []f
 	surplus := len(f.holds) - f.mostHosts()
 	for host, h := range f.holds {
 		q := f.queues[host]
+		if h.lease.Wished() {
+			if q != nil && q.busy > 0 {
+				f.park(q) // what is in flight ends first
+				continue
+			}
+			rest := f.rest(host, now)
+			f.drop(h)
+			released = append(released, fleet.Released{Lease: h.lease, After: rest, Gap: h.delay})
+			continue
+		}
 		n := 0
 		if q != nil {
 			n = q.pages.n

@@ -8,7 +8,7 @@ import (
 )
 
 // What a partition has besides the keys of its shards and of its items.
-var fixedKeys = []string{"due", "held", "tok", "next", "gap", "note", "adm", "dead"}
+var fixedKeys = []string{"due", "held", "tok", "next", "gap", "note", "wish", "adm", "dead"}
 
 // What the job has once, in partition 0; the record is the last.
 var jobKeys = []string{"beats", "workers", "sources", "shared", "job"}

@@ -265,8 +265,24 @@ func TestClaim(t *testing.T) {
 	if got := ack(t, a, l, 5); shown(got.More) != "1" {
 		t.Errorf("more: %s", shown(got.More))
 	}
-	release(t, a, Released{Lease: l, After: time.Hour})
-	if claim(b) != nil {
-		t.Error("claimed before its time")
+	if l.Wished() {
+		t.Error("wished for before a renewal")
+	}
+	if err := a.renew(t.Context()); err != nil || !l.Wished() {
+		t.Errorf("the holder is not told that another waits: %v", err)
+	}
+	release(t, a, Released{Lease: l})
+	if answer := ask(t, a); len(answer.Leases) > 0 || answer.Wait <= 0 {
+		t.Errorf("what another waits for is leased: %+v", answer)
+	}
+	if l = claim(b); l == nil {
+		t.Fatal("not claimed by who waited")
+	}
+	if got := ack(t, b, l, 5); shown(got.More) != "1" {
+		t.Errorf("more: %s", shown(got.More))
+	}
+	release(t, b, Released{Lease: l})
+	if answer := ask(t, a); len(answer.Leases) != 1 {
+		t.Errorf("not leased after that: %+v", answer)
 	}
 }

@@ -78,7 +78,8 @@ func (j *Job) renew(ctx context.Context) error {
 			continue
 		}
 		for i, value := range values {
-			if number(value) == 1 {
+			if n := number(value); n > 0 {
+				kept[i].wished.Store(n == 2)
 				kept[i].extend(before + j.o.Lease)
 			} else {
 				kept[i].lose()

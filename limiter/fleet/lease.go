@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,6 +14,7 @@ type Lease struct {
 	Gap  time.Duration // that the last holder kept between starts; 0 if none was told
 	Note string        // what the last holder left
 
+	wished    atomic.Bool
 	job       *Job
 	token     string
 	partition int
@@ -76,7 +78,12 @@ func (j *Job) Lease(ctx context.Context, keys, items int) (Answer, error) {
 	return all, nil
 }
 
-// Claim asks for the lease of one key, without items. It returns nil if the key is another worker's or has to rest.
+// Wished says whether another worker waits for the key, as the server said at the last renewal: it is to be given back
+// soon, and then nobody but a worker that claims it has it for a while.
+func (l *Lease) Wished() bool { return l.wished.Load() }
+
+// Claim asks for the lease of one key, without items. It returns nil if the key is another worker's or has to rest; its
+// holder is asked to give it back.
 func (j *Job) Claim(ctx context.Context, key string) (*Lease, error) {
 	partition := j.partitionOf(key)
 	before := sinceBoot()

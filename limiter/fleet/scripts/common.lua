@@ -11,6 +11,7 @@
 --   next   hash  KEY -> the time before which nothing may start on it
 --   gap    hash  KEY -> how far apart its starts are
 --   note   hash  KEY -> what its last holder left for the next
+--   wish   hash  KEY -> until when it is kept for one who could not claim it
 --   adm    hash  KEY -> how many items it was given in all
 --   dead   list  "KEY\nATTEMPTS\nPAYLOAD" of items that were tried too often
 --

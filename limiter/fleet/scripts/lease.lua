@@ -42,7 +42,7 @@ if state ~= '' then return answer(state, -1, {}) end
 
 local leases = {}
 local token = number(part, 'tok')
-for _, key in ipairs(redis.call('ZRANGEBYSCORE', tag .. 'due', '-inf', int(now), 'LIMIT', 0, keys)) do
+local function lease(key)
   -- Above all tokens before, also of those that a crash made this server forget.
   token = math.max(token + 1, micros)
   local value = int(token) .. ' ' .. worker
@@ -50,9 +50,18 @@ for _, key in ipairs(redis.call('ZRANGEBYSCORE', tag .. 'due', '-inf', int(now),
   redis.call('ZADD', tag .. 'held', int(now + ttl), key)
   redis.call('HSET', tag .. 'tok', key, value)
   redis.call('HDEL', tag .. 'next', key)
-  local lease = {key, value, number(tag .. 'gap', key), redis.call('HGET', tag .. 'note', key) or ''}
-  take(key, items, lease)
-  leases[#leases + 1] = lease
+  local one = {key, value, number(tag .. 'gap', key), redis.call('HGET', tag .. 'note', key) or ''}
+  take(key, items, one)
+  leases[#leases + 1] = one
+end
+local wishes = redis.call('EXISTS', tag .. 'wish') == 1
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', tag .. 'due', '-inf', int(now), 'LIMIT', 0, keys)) do
+  if not wishes or number(tag .. 'wish', key) <= now then
+    lease(key)
+    if wishes then redis.call('HDEL', tag .. 'wish', key) end
+  else
+    redis.call('ZADD', tag .. 'due', int(number(tag .. 'wish', key)), key) -- out of the way of others
+  end
 end
 if #leases > 0 then redis.call('HSET', part, 'tok', int(token)) end
 
