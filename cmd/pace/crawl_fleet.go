@@ -31,7 +31,7 @@ const (
 func (f *fleetFlags) flags() []cli.Flag {
 	return []cli.Flag{
 		valueFlag(groupFleet, "fleet", "share the job through the Redis or Valkey at `URL`: redis://[USER:PASSWORD@]HOST:PORT"+
-			"[/DB][?prefix=TEXT], rediss:// for TLS, several hosts with commas for a Cluster; "+
+			"[/DB], with ?prefix=TEXT for its keys, rediss:// for TLS, several hosts with commas for a Cluster; "+
 			fleetUsername+" and "+fleetPassword+" may say who", into(&f.url, textKind, "")),
 		valueFlag(groupFleet, "job", "the job's `NAME`; all processes that name it work on it", into(&f.job, textKind, "")),
 	}
