@@ -48,6 +48,9 @@ func joinFleet(ctx context.Context, o *Options) error {
 			return err
 		}
 	}
+	if len(o.Seeds) > 0 && !slices.ContainsFunc(o.Seeds, func(seed string) bool { return CheckSeed(seed) == nil }) {
+		return nil // the crawl says so, and begins no job
+	}
 	job, err := fleet.Open(ctx, fo)
 	if different := (*fleet.OptionsError)(nil); errors.As(err, &different) {
 		return &UsageError{different.Error()}

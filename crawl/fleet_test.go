@@ -128,10 +128,13 @@ func TestFleetRefusals(t *testing.T) {
 		"no seed":     {},
 		"bad seed":    {Seeds: []string{"http://"}},
 	} {
-		c.Fleet = &fleet.Options{URL: url, Job: "job"}
+		c.Fleet = &fleet.Options{URL: url, Job: strings.ReplaceAll(name, " ", "-")}
 		_, err := Run(t.Context(), c)
 		if usage := (*UsageError)(nil); !errors.As(err, &usage) {
 			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := fleet.Look(t.Context(), *c.Fleet); !errors.Is(err, fleet.ErrNoJob) {
+			t.Errorf("%s: a job was begun: %v", name, err)
 		}
 	}
 }
