@@ -15,8 +15,8 @@ TIMEOUT ?= 30m
 
 # nginx and the PostgreSQL manual are a real server and a real site; strace shows what the modes do; rsync says what a
 # filter means; btrfs and XFS are file systems that share data, and e2fsprogs says what they share; wget2 and a browser say
-# what a mirror is.
-DEBIAN_PACKAGES := nginx-light postgresql-doc-15 strace rsync btrfs-progs xfsprogs e2fsprogs wget2 chromium
+# what a mirror is; redis-server is what a fleet shares.
+DEBIAN_PACKAGES := nginx-light postgresql-doc-15 strace rsync btrfs-progs xfsprogs e2fsprogs wget2 chromium redis-server
 
 GOLANGCI_VERSION := v2.15.0
 # One folder a version, outside the checkout: every clone on a machine shares it.

@@ -28,11 +28,16 @@ func (b *hostBudget) spent(host string) bool {
 	if n < b.most {
 		return false
 	}
-	if !b.told[host] { // once
+	b.tellOnce(host)
+	return true
+}
+
+// tellOnce says that a host has had its number of pages, once.
+func (b *hostBudget) tellOnce(host string) {
+	if !b.told[host] {
 		b.told[host] = true
 		b.tell(host)
 	}
-	return true
 }
 
 // count counts a page that was admitted.
@@ -61,4 +66,9 @@ func (b *sitemapBudget) take() bool {
 		b.tell()
 	}
 	return b.most <= 0 || b.taken <= b.most
+}
+
+// spent says whether there were as many sitemaps as are read, and that there is one more.
+func (b *sitemapBudget) spent() bool {
+	return b.most > 0 && b.taken >= b.most && !b.take()
 }

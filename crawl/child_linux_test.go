@@ -93,6 +93,9 @@ func TestCrawlChild(t *testing.T) {
 		note = func(what, host string, at time.Time) { _, _ = fmt.Fprintln(f, what, host, at.UnixNano()) }
 		o.Log = slog.New(pushLog{note: note})
 	}
+	if err := joinFleet(t.Context(), &o); err != nil {
+		t.Fatal(err)
+	}
 	c, seeds, err := newCrawler(o)
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +106,9 @@ func TestCrawlChild(t *testing.T) {
 		f.observe = observe
 	case *diskFrontier:
 		f.observe = observe
+	case *fleetFrontier:
+		stamped := &stampedFrontier{fleetFrontier: f, note: note, checked: map[*item]time.Time{}}
+		c.frontier, c.ledger.frontier = stamped, stamped
 	}
 	if _, err := c.run(t.Context(), seeds); err != nil {
 		t.Fatal(err)

@@ -40,6 +40,7 @@ type crawler struct {
 	requeue  func(context.Context) error // finishes the beginning of a recrawl; nil without a state
 	whole    bool                        // no page is asked for on a condition
 	state    *state                      // nil if the crawl ends with the process
+	fleet    *fleetFrontier              // the frontier, if it is shared; else nil
 
 	token          string       // of the user agent, for robots.txt
 	jar            *cookies.Jar // nil for none
@@ -51,11 +52,11 @@ type crawler struct {
 	deadline       time.Time // of starting requests, with MaxTime
 	robotsLifetime time.Duration
 
-	header, headerElsewhere http.Header     // for the seeds' hosts, for all others
-	seedHosts               map[string]bool // those that the user's secrets are for; true if they may go in the clear
-	trusted                 map[string]bool // hosts that may be private: those that the user named
+	header, headerElsewhere http.Header // for the seeds' hosts, for all others
 
 	mu          sync.Mutex      // taken with the frontier's held, so the frontier is not called under it
+	seedHosts   map[string]bool // those that the user's secrets are for; true if they may go in the clear
+	trusted     map[string]bool // hosts that may be private: those that the user named
 	scope       map[string]bool // scope keys that links may lead to
 	files       robotsCache
 	seedOrigins map[string]bool // whose sitemaps count
@@ -73,8 +74,14 @@ type crawler struct {
 // Run crawls what o says. The report tells what was done, also when there is an error: a [*UsageError] if the options
 // ask for what cannot be done, the cause if ctx was cancelled, or what the run could not go on without.
 func Run(ctx context.Context, o Options) (Report, error) {
+	if err := joinFleet(ctx, &o); err != nil {
+		return Report{Workers: (&crawler{o: o}).workers()}, err
+	}
 	c, seeds, err := newCrawler(o)
 	if err != nil {
+		if o.job != nil && c.fleet == nil {
+			_ = o.job.Close(ctx) // the error that stopped it says more
+		}
 		return Report{Workers: c.workers()}, err
 	}
 	return c.run(ctx, seeds)
@@ -95,7 +102,12 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	if c.requeue != nil {
 		err = c.requeue(ctx)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case c.fleet != nil:
+		defer c.watchFleet(ctx)()
+		err = c.plantShared(ctx, seeds)
+	default:
 		err = c.plant(seeds)
 	}
 	if err == nil && c.state != nil {
@@ -112,6 +124,9 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	}
 	c.counter.SetTotalKnown()
 	cut := c.sayTimeIsOver()
+	if err == nil {
+		c.sayFleet()
+	}
 	// Without a state nothing could go on with what was cut short.
 	finished := err == nil && !cut || c.state == nil
 	for _, end := range []error{c.close(finished), c.saveJar()} {
@@ -240,6 +255,9 @@ func (c *crawler) parseSeeds() (*seeds, error) {
 	for text, err := range s.bad {
 		return nil, &UsageError{fmt.Sprintf("%q is not a URL to crawl: %v", text, err)}
 	}
+	if c.o.job != nil {
+		return s, nil
+	}
 	if c.o.State == "" {
 		return nil, &UsageError{"there is no URL to crawl"}
 	}
@@ -251,17 +269,34 @@ func (c *crawler) parseSeeds() (*seeds, error) {
 
 // known lets links lead to a host; to one that the user named, also if it is private and with the user's secrets.
 func (c *crawler) known(host knownHost) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if host.seed {
 		c.seedHosts[host.name] = c.seedHosts[host.name] || !host.secure
 		c.trusted[host.name] = true
 	}
-	c.open(host.name)
+	c.scope[c.o.Scope.key(host.name)] = true
 }
 
 // knownAs returns a host that links may lead to, as a state is to keep it.
 func (c *crawler) knownAs(name string) knownHost {
-	inClear, seed := c.seedHosts[name]
+	inClear, seed := c.isSeedHost(name)
 	return knownHost{name: name, seed: seed, secure: seed && !inClear}
+}
+
+// isSeedHost says whether the user named a host, and if so, whether also for http.
+func (c *crawler) isSeedHost(name string) (inClear, seed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	inClear, seed = c.seedHosts[name]
+	return inClear, seed
+}
+
+// isTrusted says whether a host may be private.
+func (c *crawler) isTrusted(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trusted[name]
 }
 
 // open brings a host into the scope.
@@ -354,6 +389,10 @@ func (c *crawler) do(ctx context.Context, it *item) error {
 	defer r.release()
 	if ctx.Err() != nil && r.err != nil {
 		return context.Cause(ctx)
+	}
+	if !holds(c.frontier, it) {
+		c.frontier.giveUp(it)
+		return nil
 	}
 	if err := c.takeForOutputs(r); err != nil {
 		return err

@@ -90,7 +90,11 @@ func (c *crawler) fetch(ctx context.Context, it *item, limit int64, cut bool) *r
 	defer func() {
 		op.EndAs(ctx, progress.Did{Kind: "fetch", Item: it.url.String(), Bytes: r.moved, Err: r.failure()})
 	}()
-	trace := exchange.Trace{Wrote: func() { c.frontier.started(it) }}
+	ctx, unbind := c.frontier.bind(ctx, it)
+	defer unbind()
+	trace := exchange.Trace{
+		BeforeWrite: func() error { return c.frontier.check(it) }, Wrote: func() { c.frontier.started(it) },
+	}
 	c.tape(it, r, &trace)
 	resp, err := c.client.Do(c.requestOf(ctx, it), &trace)
 	if err != nil {
@@ -136,7 +140,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 func (c *crawler) request(ctx context.Context, u URL) *http.Request {
 	header := c.header
 	// Who may read what goes over http is not only the host: where the user asked for https alone, it gets no secrets.
-	if inClear, seed := c.seedHosts[u.Host()]; !seed || !inClear && u.Scheme() != "https" {
+	if inClear, seed := c.isSeedHost(u.Host()); !seed || !inClear && u.Scheme() != "https" {
 		header = c.headerElsewhere
 	}
 	header = c.withCookies(u, header)

@@ -28,6 +28,7 @@ type item struct {
 	visit *visit // what is known of the page from an earlier crawl; nil for nothing
 
 	seq     uint64 // its place on disk among its host's pages
+	hold    *hold  // the lease that it was handed out under; nil without a fleet
 	claimed bool   // it was handed out with a claim on its host
 	started bool   // since then, its request was written
 }
@@ -42,6 +43,13 @@ type frontier interface {
 	next(ctx context.Context) (*item, error)
 	// started says that the request of an item has just been written.
 	started(it *item)
+	// check returns nil while an item that was handed out is surely this process's. It is asked after each wait and before
+	// what others would see: of an item that is another's by now, nothing is fetched or written.
+	check(it *item) error
+	// bind returns a context that ends when check would return an error.
+	bind(ctx context.Context, it *item) (context.Context, context.CancelFunc)
+	// giveUp gives an item back that is another's by now.
+	giveUp(it *item)
 	// retry gives an item back to be handed out again, not before a time.
 	retry(it *item, notBefore time.Time)
 	// backOff pauses an item's host after it pushed back, for as long as it asked or, at 0, for a time that doubles with
@@ -83,6 +91,9 @@ type frontier interface {
 	// close ends the frontier. Nothing is handed out any more.
 	close() error
 }
+
+// holds says whether an item that was handed out is surely this process's.
+func holds(f frontier, it *item) bool { return f.check(it) == nil }
 
 // change is what becomes of an item, and what it led to.
 type change struct {

@@ -20,6 +20,7 @@ type rig struct {
 	hosts   *limiter.Hosts
 	counter *progress.Counter
 	t       testing.TB
+	redis   string // where a server is, for the frontier that needs one
 
 	turn sync.Mutex // the ledger's
 }
@@ -33,6 +34,7 @@ var makers = map[string]func(t testing.TB, r *rig, maxPages int, gate func(*item
 	"disk": func(t testing.TB, r *rig, maxPages int, gate func(*item) *item) {
 		r.open(t, vfs.NewMem(), 0, maxPages, gate)
 	},
+	"fleet": fleetRig,
 }
 
 // open opens a frontier on disk.
@@ -60,8 +62,10 @@ func inEachFrontier(
 ) {
 	for name, make := range makers {
 		t.Run(name, func(t *testing.T) {
+			redis := redisFor(t, name)
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, rate, perHost)
+				r.redis = redis
 				make(t, r, maxPages, gate)
 				defer r.end()
 				test(t, r)

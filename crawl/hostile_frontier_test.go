@@ -128,16 +128,19 @@ func (v *visitor) visit(_ context.Context, it *item) error {
 func TestFrontierUnderRandomFates(t *testing.T) {
 	for name := range makers {
 		t.Run(name, func(t *testing.T) {
+			redis := redisFor(t, name)
 			inEachMode(t, func(t *testing.T, m limiter.Mode) {
 				seeds := uint64(20) // threads are slow to create
 				switch {
 				case name == "disk":
 					seeds = 20
+				case name == "fleet":
+					seeds = 6
 				case m == limiter.Async:
 					seeds = 300
 				}
 				for seed := range seeds {
-					synctest.Test(t, func(t *testing.T) { randomFates(t, name, m, seed) })
+					synctest.Test(t, func(t *testing.T) { randomFates(t, name, redis, m, seed) })
 					if t.Failed() {
 						t.Fatalf("seed %d", seed)
 					}
@@ -147,7 +150,7 @@ func TestFrontierUnderRandomFates(t *testing.T) {
 	}
 }
 
-func randomFates(t *testing.T, name string, m limiter.Mode, seed uint64) {
+func randomFates(t *testing.T, name, redis string, m limiter.Mode, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	gap := time.Duration(rnd.IntN(3)) * 50 * time.Millisecond
 	rate := 0.0
@@ -158,9 +161,13 @@ func randomFates(t *testing.T, name string, m limiter.Mode, seed uint64) {
 		t: t, f: newRig(t, rate, 2), rnd: rnd, asked: time.Hour,
 		files: map[string]bool{}, ended: map[string]int{}, busy: map[string]int{},
 	}
-	if name == "disk" {
+	switch name {
+	case "disk":
 		v.asked = time.Minute // the database ticks ten times a second all the while
+	case "fleet":
+		v.asked = 5 * time.Second // the job is asked four times a second
 	}
+	v.f.redis = redis
 	makers[name](t, v.f, 0, v.gate)
 	defer v.f.end()
 	last := map[string]time.Time{}

@@ -16,6 +16,7 @@ type hostQueue struct {
 
 	busy    int  // items handed out and not given back
 	blocked bool // the host may start nothing before one of its items has started or ended
+	parked  bool // the host is another worker's, or nobody's
 	strikes int  // 429s, 503s and timeouts in a row
 
 	standing // with its address, where addresses have a pace

@@ -27,6 +27,7 @@ type entry struct {
 	closing *closing // nil writes nothing
 	change  change
 	moved   bool // after close: a redirect's target was new, and the item waits there
+	lost    bool // after close: the item is another worker's by now, and nothing was written
 
 	writes []func() error
 	err    error
@@ -128,6 +129,10 @@ func (l *ledger) settle(group []*entry) error {
 
 // write appends an entry to the outputs. It requires the turn.
 func (l *ledger) write(e *entry) error {
+	if it := e.change.item; it != nil && it.robots == nil && !holds(l.frontier, it) {
+		e.lost, e.change = true, change{item: it}
+		return nil
+	}
 	if e.redirected() {
 		isNew, err := l.reserve(&e.change)
 		if err != nil {

@@ -96,7 +96,7 @@ func (c *crawler) addressOf(ctx context.Context, it *item) string {
 
 // control refuses to connect to a private address for a host that only links speak of.
 func (c *crawler) control(host string, addr netip.AddrPort, proxy bool) error {
-	if proxy || c.o.AllowPrivate || c.trusted[host] || !isPrivate(addr.Addr()) {
+	if proxy || c.o.AllowPrivate || c.isTrusted(host) || !isPrivate(addr.Addr()) {
 		return nil
 	}
 	return &privateError{host: host, addr: addr.Addr()}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pace/limiter"
+	"pace/limiter/fleet"
 	"pace/limiter/progress"
 )
 
@@ -108,6 +109,12 @@ type Options struct {
 	// that was discovered is lost, and only pages in flight are fetched again. It is made if it is missing; if it holds
 	// a crawl, Seeds may be empty. Empty for none.
 	State string
+	// Fleet shares the crawl with other processes, through a job on Redis; nil does not. Each takes hosts of which no other
+	// fetches anything meanwhile, and writes outputs of its own. Seeds may be empty where the job exists. Gap and Settings
+	// are set by the crawl. It goes neither with State nor with PerIP or GlobalRate.
+	Fleet *fleet.Options
+	job   *fleet.Job // that was joined
+
 	// Recrawl fetches every page of the finished crawl in State again, with conditional requests where an earlier answer
 	// had an ETag or Last-Modified, and follows the links that are new. Of pages that have not changed no links are looked
 	// at: what they link to is known and fetched again by itself, though not what a robots.txt forbade. With another Depth

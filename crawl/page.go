@@ -37,7 +37,7 @@ func (c *crawler) page(ctx context.Context, it *item, r *response) error {
 		return err
 	}
 	ch.found = append(ch.found, c.discovered(ctx, children)...)
-	if ctx.Err() != nil && c.state != nil {
+	if ctx.Err() != nil && (c.state != nil || c.o.Fleet != nil) {
 		return context.Cause(ctx) // the page stays in flight: the next run fetches it again
 	}
 	return c.finish(p, ch)
@@ -92,7 +92,8 @@ func (c *crawler) end(p *closing, ch change, why error) error {
 	if why != nil && p.record != nil {
 		p.record.Error = why.Error()
 	}
-	if err := c.ledger.close(&entry{closing: p, change: ch}); err != nil {
+	e := &entry{closing: p, change: ch}
+	if err := c.ledger.close(e); err != nil || e.lost {
 		return err
 	}
 	c.count(p)

@@ -63,7 +63,7 @@ func (c *crawler) redirect(it *item, r *response, to URL) error {
 	ch.to = to
 	ch.follow = it.check && it.depth <= c.o.Depth && c.follows(to) // a page must not count as seen for a mere check
 	e := &entry{closing: p, change: ch}
-	if err := c.ledger.close(e); err != nil || e.moved {
+	if err := c.ledger.close(e); err != nil || e.moved || e.lost {
 		return err
 	}
 	c.count(p)
@@ -96,7 +96,7 @@ func (c *crawler) fallBack(it *item) error {
 	}
 	it.fallback, it.first = false, to.String()
 	e := &entry{change: change{item: it, to: to}}
-	if err := c.ledger.close(e); err != nil || e.moved {
+	if err := c.ledger.close(e); err != nil || e.moved || e.lost {
 		return err
 	}
 	c.counter.ItemSkipped()

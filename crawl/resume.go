@@ -5,16 +5,17 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"time"
-
-	"pace/limiter/exchange"
 )
 
 // openOutputs opens the frontier, and the outputs as the frontier remembers them.
 func (c *crawler) openOutputs() (err error) {
 	c.ledger = &ledger{}
 	old := &recovery{}
-	if c.o.State == "" {
+	if c.o.job != nil {
+		if err := c.openFleet(); err != nil {
+			return err
+		}
+	} else if c.o.State == "" {
 		c.frontier = newMemoryFrontier(c.hosts, c.o.MaxPages, c.counter, c.gate)
 	} else if old, err = c.openState(); err != nil {
 		return err
@@ -32,7 +33,7 @@ func (c *crawler) openOutputs() (err error) {
 	}
 	c.sayDifferences(old)
 	c.ledger.outputs, c.ledger.frontier = c.outputs, c.frontier
-	c.ledger.durable, c.ledger.sync = c.state != nil, c.state != nil && c.o.Fsync
+	c.ledger.durable, c.ledger.sync = c.state != nil || c.fleet != nil, c.state != nil && c.o.Fsync
 	if c.jar != nil && c.state != nil {
 		c.ledger.before = c.jarBefore
 	}
@@ -111,11 +112,7 @@ func (c *crawler) recover() (*recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	gap := time.Duration(0)
-	if c.o.Rate > 0 {
-		gap = time.Duration(min(float64(time.Second)/c.o.Rate, float64(exchange.MaxAsked)))
-	}
-	f, old, err := newDiskFrontier(db, c.hosts, gap, c.o.MaxPages, c.counter, c.gate)
+	f, old, err := newDiskFrontier(db, c.hosts, gapOf(c.o.Rate), c.o.MaxPages, c.counter, c.gate)
 	if f != nil {
 		c.frontier, c.requeue, c.bodies.stored = f, f.requeue, f.firstWith
 	}

@@ -29,6 +29,7 @@ type schedule struct {
 	// fill brings pages of a queue from the disk. It is called with mu held; nil if all are in memory.
 	fill    func(q *hostQueue) error
 	observe func(it *item, at time.Time) // told of each start, if not nil
+	handed  func(it *item)               // told of each item that is handed out, with mu held, if not nil
 
 	mu      sync.Mutex
 	queues  map[string]*hostQueue
@@ -38,6 +39,7 @@ type schedule struct {
 	busy    int             // items handed out and not given back
 	refused map[string]bool // origins whose pages are never asked for
 	opening time.Time       // no host starts anything before
+	open    bool            // items may come from elsewhere: there is no end before err says so
 	err     error           // what next returns from now on
 	packed  int             // bytes of the pages in all queues' memory
 	scratch []byte
@@ -146,7 +148,7 @@ func (f *schedule) take(now time.Time) (it *item, at time.Time, err error) {
 		return nil, now, f.err
 	case len(f.ready) > 0:
 		return nil, f.ready[0].at, nil
-	case f.queued == 0 && f.busy == 0:
+	case f.queued == 0 && f.busy == 0 && !f.open:
 		return nil, now, io.EOF
 	}
 	return nil, time.Time{}, nil
@@ -155,6 +157,9 @@ func (f *schedule) take(now time.Time) (it *item, at time.Time, err error) {
 // ask takes an item from a host that is out of the heap, or puts the host back to where it is to be asked again. It
 // requires that mu is held.
 func (f *schedule) ask(q *hostQueue, now time.Time) (*item, error) {
+	if q.parked {
+		return nil, nil // whoever unparks it schedules it again
+	}
 	if q.starved() {
 		if err := f.fill(q); err != nil {
 			return nil, err
@@ -222,6 +227,9 @@ func (f *schedule) handOut(q *hostQueue, it *item, claimed bool) *item {
 	q.pop(it)
 	f.packed -= before - q.pages.bytes
 	it.claimed, it.started = claimed, false
+	if f.handed != nil {
+		f.handed(it)
+	}
 	f.claimedAddress(it, q)
 	if it.robots == nil {
 		q.stored.hold(it.seq)
@@ -306,7 +314,7 @@ func (f *schedule) unblock(q *hostQueue) {
 
 // schedule puts a host into the heap if it has anything to ask for. It requires that mu is held.
 func (f *schedule) schedule(q *hostQueue) {
-	if q.blocked {
+	if q.blocked || q.parked {
 		return
 	}
 	now := time.Now()
@@ -344,3 +352,14 @@ func (f *schedule) changed() {
 	default:
 	}
 }
+
+// check says that an item is still this process's to fetch: it has no others.
+func (f *schedule) check(*item) error { return nil }
+
+// bind returns a context for the fetch of an item.
+func (f *schedule) bind(ctx context.Context, _ *item) (context.Context, context.CancelFunc) {
+	return ctx, func() {}
+}
+
+// giveUp ends the work on an item that is no longer this process's.
+func (f *schedule) giveUp(it *item) { f.retry(it, it.notBefore) }

@@ -15,7 +15,7 @@ func newApp(std streams) *cli.App {
 		Usage: "copy files and crawl pages, in three modes that differ in how they wait",
 		Commands: []*cli.Command{
 			copyCommand(std), crawlCommand(std), verifyCommand(std), compareCommand(std), demoCommand(std),
-			serveCommand(std), completionCommand(std),
+			serveCommand(std), fleetCommandOf(std), completionCommand(std),
 		},
 		Writer:      std.stdout,
 		ErrWriter:   std.stderr,

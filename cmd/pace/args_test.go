@@ -55,7 +55,7 @@ func TestUsageErrors(t *testing.T) {
 		want string
 	}{
 		{[]string{"cpoy"}, `pace: unknown command "cpoy"; did you mean copy?`},
-		{[]string{"frobnicate"}, `pace: unknown command "frobnicate"; use copy, crawl, verify, compare, demo, serve or completion`},
+		{[]string{"frobnicate"}, `pace: unknown command "frobnicate"; use copy, crawl, verify, compare, demo, serve, fleet or completion`},
 		{[]string{"--mode", "async", "copy"}, "pace: --mode goes after a command, as in pace copy --mode"},
 		{[]string{"--color"}, "pace: unknown flag --color; see pace --help"},
 		{[]string{"copy"}, "pace copy: no source given; see pace copy --help"},

@@ -65,15 +65,17 @@ type crawlFlags struct {
 	mirror, graph     string
 	requisites        bool
 	checkLinks        bool
+	shared            shared
 }
 
 func crawlCommand(std streams) *cli.Command {
 	f := &crawlFlags{job: job{tool: "crawl", unit: inPages, std: std}}
 	return &cli.Command{
-		Name:      "crawl",
-		HideHelp:  true,
-		Usage:     "fetch pages and follow their links, politely",
-		UsageText: "pace crawl [flags] URL...\npace crawl [flags] --input FILE\npace crawl --state DIR",
+		Name:     "crawl",
+		HideHelp: true,
+		Usage:    "fetch pages and follow their links, politely",
+		UsageText: "pace crawl [flags] URL...\npace crawl [flags] --input FILE\npace crawl --state DIR\n" +
+			"pace crawl --fleet URL --job NAME",
 		Description: `
 Fetches the URLs, finds their links and follows them to the depth asked for.
 Each page is one JSON object on a line of the output. Every host has its own
@@ -88,9 +90,21 @@ Examples:
   pace crawl --rate 10/s --resolve www.test:80:127.0.0.1 http://www.test/
   pace crawl --state news --output news.jsonl URL   and, after it was stopped:
   pace crawl --state news
-  pace crawl --state news --recrawl   once it is finished, to see what is new`,
+  pace crawl --state news --recrawl   once it is finished, to see what is new
+  pace crawl --fleet redis://10.0.0.5:6379 --job news --output a.jsonl URL
+                                      on each of many machines`,
 		Flags: f.flags(),
 		Action: func(c *cli.Context) error {
+			if f.shared.url != "" {
+				if err := f.shared.check("crawl"); err != nil {
+					return err
+				}
+				settings, err := f.shared.jobSettings(c)
+				if err != nil {
+					return err
+				}
+				f.settings = settings
+			}
 			if f.state != "" {
 				settings, err := f.restore(c)
 				if err != nil {
@@ -190,6 +204,7 @@ func (f *crawlFlags) flags() []cli.Flag {
 			"are 304 without links; --output begins anew, --warc goes on; an unfinished crawl is only finished", &f.recrawl),
 		switchFlag(keep, "fsync", "let the state and the records hold through a power cut too", &f.fsync),
 	}
+	flags = append(flags, f.shared.flags()...)
 	flags = append(flags, f.howFlags(fmt.Sprintf(" (default %d)", crawl.DefaultWorkers), crawl.DefaultMaxWorkers)...)
 	return append(flags, f.showFlags()...)
 }
@@ -205,7 +220,10 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	if f.recrawl && f.state == "" {
 		return usagef("crawl", "--recrawl is of use with --state only")
 	}
-	if f.input == "" && len(operands) == 0 && f.state == "" {
+	if err := f.shared.check("crawl"); err != nil {
+		return err
+	}
+	if f.input == "" && len(operands) == 0 && f.state == "" && f.shared.url == "" {
 		return operandsError("crawl", "no URL given")
 	}
 	for _, seed := range operands {
@@ -224,6 +242,8 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	}
 	if f.state != "" {
 		f.resume = "pace crawl --state " + shellWord(f.state)
+	} else if f.shared.url != "" {
+		f.resume = f.shared.resumeWords()
 	}
 	// A crawl lives in a few megabytes and makes garbage with each page. What is never touched takes no memory, but the
 	// garbage collector, which waits until the heap has doubled, comes less often for it.
@@ -275,7 +295,7 @@ func (f *crawlFlags) options(seeds []string) crawl.Options {
 		Timeout: f.timeout, MaxBody: f.maxBody, Retries: f.retries,
 		UserAgent: f.userAgent, Header: http.Header{}, IgnoreRobots: f.ignoreRobots, MaxCrawlDelay: f.maxDelay,
 		AllowPrivate: f.allowPrivate, Resolve: map[string]netip.AddrPort{}, Proxy: f.proxy, Select: f.selectors,
-		State: f.state, Recrawl: f.recrawl, Fsync: f.fsync, Settings: f.settings,
+		State: f.state, Recrawl: f.recrawl, Fsync: f.fsync, Settings: f.settings, Fleet: f.shared.fleetOptions(),
 		WARC: f.warc, WARCSize: f.warcSize, Mirror: f.mirror, Requisites: f.requisites, CheckLinks: f.checkLinks,
 		Graph: f.graph,
 	}

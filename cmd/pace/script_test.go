@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"pace/copy/gwtest"
+	"pace/limiter/redistest"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in the scripts")
@@ -40,6 +41,7 @@ func stubborn() {
 //	blob FILE SIZE               writes a file of that size
 //	appears FILE                 waits until the file is there
 //	append FILE TEXT             adds to a file
+//	redis                        starts a Redis, and puts its URL into $REDIS
 //	store [BUCKETS...]           starts an object store, with folder $STORE, and says so in the variables of the AWS tools
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -51,7 +53,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": scriptExits, "site": scriptSite, "blob": scriptBlob, "appears": scriptAppears,
-			"append": scriptAppend, "store": scriptStore,
+			"append": scriptAppend, "store": scriptStore, "redis": scriptRedis,
 		},
 	})
 }
@@ -104,6 +106,14 @@ func scriptStore(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("AWS_REGION", gwtest.Region)
 	ts.Setenv("AWS_ACCESS_KEY_ID", gwtest.Access)
 	ts.Setenv("AWS_SECRET_ACCESS_KEY", gwtest.Secret)
+}
+
+func scriptRedis(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: redis")
+	}
+	s := redistest.Start(ts.Value(testKey{}).(testing.TB), "--appendonly", "yes")
+	ts.Setenv("REDIS", s.URL)
 }
 
 func scriptBlob(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,0 +1,172 @@
+package crawl
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"pace/limiter/exchange"
+	"pace/limiter/fleet"
+)
+
+// hostsAWorker is how many hosts are leased for each request in flight: a host that rests keeps none busy.
+const hostsAWorker = 8
+
+// joinFleet joins the job that o names, or makes it.
+func joinFleet(ctx context.Context, o *Options) error {
+	if o.Fleet == nil {
+		return nil
+	}
+	switch {
+	case o.State != "":
+		return &UsageError{"a fleet's crawl is kept by its job, not by a state"}
+	case o.PerIP > 0:
+		return &UsageError{"addresses have no pace in a fleet: its workers share hosts"}
+	case o.GlobalRate != nil:
+		return &UsageError{"a fleet has no global rate: each of its workers would have one"}
+	}
+	fo := *o.Fleet
+	fo.Gap, fo.Settings = gapOf(o.Rate), o.Settings
+	if fo.Log == nil {
+		fo.Log = o.Log
+	}
+	if len(o.Seeds) == 0 {
+		look, err := fleet.Look(ctx, fo)
+		if errors.Is(err, fleet.ErrNoJob) {
+			return &UsageError{fmt.Sprintf("there is no URL to crawl, and no job %s to join", fo.Job)}
+		}
+		if err != nil {
+			return err
+		}
+		if err := look.Leave(); err != nil {
+			return err
+		}
+	}
+	if len(o.Seeds) > 0 && !slices.ContainsFunc(o.Seeds, func(seed string) bool { return CheckSeed(seed) == nil }) {
+		return nil // the crawl says so, and begins no job
+	}
+	job, err := fleet.Open(ctx, fo)
+	if different := (*fleet.OptionsError)(nil); errors.As(err, &different) {
+		return &UsageError{different.Error()}
+	}
+	o.job = job
+	return err
+}
+
+// gapOf returns how far apart starts at a rate a second are.
+func gapOf(rate float64) time.Duration {
+	if rate <= 0 {
+		return 0
+	}
+	return time.Duration(min(float64(time.Second)/rate, float64(exchange.MaxAsked)))
+}
+
+// openFleet opens the frontier of the job that was joined.
+func (c *crawler) openFleet() error {
+	f, err := newFleetFrontier(
+		c.o.job, c.hosts, c.o.MaxPages, hostsAWorker*c.workers(), c.counter, c.gate, c.known,
+	)
+	if err != nil {
+		return err
+	}
+	said := map[string]bool{}
+	f.tellFull = func(host string) { // by one worker at a time
+		if !said[host] && len(said) < 1000 {
+			said[host] = true
+			c.log.Warn("too much waits in the job: links are left out (see --max-pending)", "host", host)
+		}
+	}
+	c.frontier, c.fleet = f, f
+	return nil
+}
+
+// plantShared queues the seeds while the job waits for the end of their list. Who comes with the same list when it was
+// queued before adds nothing.
+func (c *crawler) plantShared(ctx context.Context, s *seeds) error {
+	if len(s.items) == 0 && len(s.bad) == 0 {
+		return nil
+	}
+	job, name := c.o.job, sourceOf(c.o.Seeds)
+	err := job.OpenSource(ctx, name)
+	if errors.Is(err, fleet.ErrFinished) {
+		return nil
+	}
+	if err == nil {
+		err = c.plant(s)
+	}
+	if err != nil {
+		return err
+	}
+	return job.CloseSource(ctx, name)
+}
+
+// sourceOf returns a name that lists of the same seeds have.
+func sourceOf(seeds []string) string {
+	h := xxh3.New()
+	for _, seed := range slices.SortedFunc(slices.Values(seeds), cmp.Compare) {
+		_, _ = h.WriteString(seed + "\n") // a hash takes everything
+	}
+	sum := h.Sum128().Bytes()
+	return hex.EncodeToString(sum[:])
+}
+
+// watchFleet lets the end of the run wait no longer for the job than its leases are worth.
+func (c *crawler) watchFleet(ctx context.Context) (stop func()) {
+	over := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-over:
+			return
+		case <-ctx.Done():
+		}
+		t := time.NewTimer(endPatience)
+		defer t.Stop()
+		select {
+		case <-over:
+		case <-t.C:
+			c.fleet.cancel()
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
+}
+
+// sayFleet tells why a run ended that did not do all there was.
+func (c *crawler) sayFleet() {
+	if c.fleet == nil {
+		return
+	}
+	c.fleet.mu.Lock()
+	drained := c.fleet.drained
+	c.fleet.mu.Unlock()
+	switch finished := c.o.job.Record().Finished; {
+	case drained:
+		c.log.Warn("the job is drained: what is left of it waits for pace fleet resume")
+	case !finished.IsZero():
+		c.log.Warn(fmt.Sprintf("the job %s was finished at %s: nothing of it is left to do",
+			c.o.Fleet.Job, finished.UTC().Format(time.RFC3339)))
+	}
+}
+
+// FleetURL returns the URL of an item as a fleet's job has it, or nothing for what is none.
+func FleetURL(payload []byte) string {
+	_, packed, err := unpackFleet(payload)
+	if err != nil {
+		return ""
+	}
+	it, err := unpackItem(packed)
+	if err != nil {
+		return ""
+	}
+	return it.url.String()
+}

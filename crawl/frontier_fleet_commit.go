@@ -1,0 +1,285 @@
+package crawl
+
+import (
+	"strconv"
+	"strings"
+
+	"pace/limiter/fleet"
+)
+
+func (f *fleetFrontier) knows(url string) (bool, error) {
+	if f.isRecent(f.hash(url)) {
+		return true, nil
+	}
+	if _, ok := f.fresh[url]; ok {
+		return true, nil
+	}
+	outcomes, err := f.job.Add(f.ctx, fleet.Entry{Kind: fleet.Ask, Key: hostOf(url), Member: f.job.MemberOf([]byte(url))})
+	return err == nil && outcomes[0] == fleet.Seen, err
+}
+
+func (f *fleetFrontier) reserve(url string) (bool, error) {
+	known, err := f.knows(url)
+	if err == nil && !known {
+		f.fresh[url] = struct{}{}
+	}
+	return !known, err
+}
+
+// hostOf returns the host of what seenAs returned, or nothing for what is no URL.
+func hostOf(seen string) string {
+	u, ok := parseCanonical(seen[strings.LastIndexByte(seen, ' ')+1:])
+	if !ok {
+		return ""
+	}
+	return u.Host()
+}
+
+// addition is what a commit adds, and what it is.
+type addition struct {
+	entries []fleet.Entry
+	items   []*item // of the entries; nil for one that is only noted
+	skipped []bool  // a robots.txt forbids it
+	counted []bool  // it is one of the pages that are bounded
+}
+
+func (a *addition) add(e fleet.Entry, it *item, skipped, counted bool) {
+	a.entries, a.items = append(a.entries, e), append(a.items, it)
+	a.skipped, a.counted = append(a.skipped, skipped), append(a.counted, counted)
+}
+
+// commit adds what the items led to, and then says that they are done: after a crash in between they are fetched again,
+// and what they lead to is known.
+func (f *fleetFrontier) commit(changes []*change, _ []byte) error {
+	for _, c := range changes {
+		if err := f.tellHosts(f.ctx, c.hosts); err != nil {
+			return f.failed(err)
+		}
+	}
+	a := f.additions(changes)
+	if len(a.entries) > 0 {
+		if err := f.addAll(a); err != nil {
+			return f.failed(err)
+		}
+	}
+	clear(f.fresh)
+	for _, c := range changes {
+		if c.to != (URL{}) && c.follow {
+			f.counter.Grow(1, 0)
+		}
+	}
+	if err := f.acknowledge(changes); err != nil {
+		return f.failed(err)
+	}
+	f.publish(changes)
+	return nil
+}
+
+func (f *fleetFrontier) failed(err error) error {
+	f.fail(err)
+	return err
+}
+
+// additions returns what the changes add.
+func (f *fleetFrontier) additions(changes []*change) *addition {
+	a := &addition{}
+	version := f.version.Load()
+	moved := map[string]bool{}
+	for _, c := range changes {
+		for _, page := range c.found {
+			it := page.item
+			seen := it.seenAs(it.url)
+			if f.isRecent(f.hash(seen)) || it.check && f.isRecent(f.hash(it.url.String())) {
+				continue
+			}
+			e := fleet.Entry{Kind: fleet.IfNew, Key: it.url.Host(), Member: f.job.MemberOf([]byte(seen))}
+			if it.sitemap > 0 && f.sitemapFiles.spent() {
+				continue
+			}
+			if page.forbidden {
+				e.Kind = fleet.Note
+				a.add(e, it, true, false)
+				continue
+			}
+			if it.check {
+				e.Unless = f.job.MemberOf([]byte(it.url.String()))
+			}
+			if it.sitemap == 0 {
+				e.Limit = f.budget.most
+			}
+			e.Payload = packFleet(version, it)
+			a.add(e, it, false, it.sitemap == 0)
+		}
+		if c.to != (URL{}) && c.item.robots == nil {
+			it := c.moved()
+			seen := it.seenAs(it.url)
+			moved[seen] = true
+			a.add(fleet.Entry{
+				Kind: fleet.Always, Key: it.url.Host(), Member: f.job.MemberOf([]byte(seen)), Payload: packFleet(version, it),
+			}, nil, false, false)
+		}
+	}
+	for url := range f.fresh {
+		if !moved[url] {
+			a.add(fleet.Entry{Kind: fleet.Note, Key: hostOf(url), Member: f.job.MemberOf([]byte(url))}, nil, false, false)
+		}
+	}
+	return a
+}
+
+// addAll adds to the job, within what it may have, and counts what is new.
+func (f *fleetFrontier) addAll(a *addition) error {
+	quota, err := f.takeQuota(a)
+	if err != nil {
+		return err
+	}
+	outcomes, err := f.job.Add(f.ctx, a.entries...)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	for i, outcome := range outcomes {
+		if outcome != fleet.Added || a.entries[i].Kind == fleet.Note {
+			continue
+		}
+		if h := f.holds[a.entries[i].Key]; h != nil {
+			h.dry, h.fed = false, true
+		} else {
+			f.hungry.Store(true)
+		}
+	}
+	f.mu.Unlock()
+	for i, outcome := range outcomes {
+		f.count(a, i, outcome)
+		if outcome == fleet.Added && a.counted[i] {
+			quota--
+		}
+	}
+	if f.maxPages > 0 && quota > 0 {
+		_, err = f.job.Quota(f.ctx, -quota, f.maxPages)
+	}
+	f.wakeSteward()
+	return err
+}
+
+// takeQuota takes as many of the pages that the job may have as could be new, and drops those that it may not have.
+func (f *fleetFrontier) takeQuota(a *addition) (int, error) {
+	pages := 0
+	for _, counted := range a.counted {
+		if counted {
+			pages++
+		}
+	}
+	if f.maxPages <= 0 || pages == 0 {
+		return 0, nil
+	}
+	quota, err := f.job.Quota(f.ctx, pages, f.maxPages)
+	if err != nil || quota == pages {
+		return quota, err
+	}
+	kept, left := addition{}, quota
+	for i, e := range a.entries {
+		if a.counted[i] {
+			if left--; left < 0 {
+				continue
+			}
+		}
+		kept.add(e, a.items[i], a.skipped[i], a.counted[i])
+	}
+	*a = kept
+	return quota, nil
+}
+
+// count counts what became of an entry.
+func (f *fleetFrontier) count(a *addition, i int, outcome fleet.Outcome) {
+	e, it := &a.entries[i], a.items[i]
+	if outcome == fleet.Added || outcome == fleet.Seen {
+		h := e.Member.Hash()
+		f.recent[h%recentSlots].Store(h)
+	}
+	switch {
+	case it == nil:
+	case outcome == fleet.Spent:
+		f.budget.tellOnce(e.Key)
+	case outcome == fleet.Full:
+		f.tellFull(e.Key)
+	case outcome != fleet.Added:
+	case it.sitemap > 0:
+		f.sitemapFiles.take()
+	default:
+		if !it.check || a.skipped[i] {
+			f.counter.Grow(1, 0)
+		}
+		if a.skipped[i] {
+			f.counter.ItemSkipped()
+		}
+	}
+}
+
+// acknowledge says that items are done, and asks for more of their hosts' pages where few are left.
+func (f *fleetFrontier) acknowledge(changes []*change) error {
+	acks := map[*hold]*fleet.Acked{}
+	var all []*fleet.Acked
+	f.mu.Lock()
+	for _, c := range changes {
+		it := c.item
+		if it == nil || it.robots != nil || f.check(it) != nil {
+			continue
+		}
+		a := acks[it.hold]
+		if a == nil {
+			a = &fleet.Acked{Lease: it.hold.lease, Want: f.want(it.hold)}
+			acks[it.hold], all = a, append(all, a)
+		}
+		a.IDs = append(a.IDs, strconv.FormatUint(it.seq, 10))
+	}
+	f.mu.Unlock()
+	if len(all) == 0 {
+		return nil
+	}
+	if err := f.job.Ack(f.ctx, all...); err != nil {
+		return err
+	}
+	for _, a := range all {
+		if a.Lost {
+			continue
+		}
+		f.job.Count(len(a.IDs))
+		if err := f.more(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// want returns how many pages more of a host to ask for. It requires that mu is held.
+func (f *fleetFrontier) want(h *hold) int {
+	q := f.queues[h.host]
+	if h.over || h.lease.Wished() || h.dry || h.asked || q == nil || q.pages.n > leaseItems/2 || f.err != nil {
+		return 0
+	}
+	if len(f.holds) > f.mostHosts() {
+		return 0 // another worker is to have it, as soon as these are done
+	}
+	h.ask()
+	return leaseItems - q.pages.n
+}
+
+// publish gives the items back, and moves each robots.txt that was redirected.
+func (f *fleetFrontier) publish(changes []*change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range changes {
+		if c.item == nil {
+			continue
+		}
+		if c.to != (URL{}) && c.item.robots != nil {
+			if host := c.to.Host(); f.holds[host] == nil {
+				f.park(f.queue(host))
+			}
+			f.push(c.moved())
+		}
+		f.release(c.item)
+	}
+	f.wakeSteward()
+}

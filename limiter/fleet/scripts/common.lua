@@ -1,0 +1,81 @@
+-- Begins every script. KEYS[1] is the record of a partition, {PREFIX:JOB:N}:part; all other keys have the same tag, so
+-- that Cluster keeps them in one slot. ARGV[1] is the id that the job was created with.
+--
+--   part   hash  id, added, done, dead, seq, tok, run, quiet, ttl, state, over, sources
+--   s:N    set   shard N of the seen-set: 64-bit integers, so that Redis keeps it as an intset
+--   q:KEY  list  items that wait, "SEQ ATTEMPTS PAYLOAD"
+--   h:KEY  hash  items that are handed out, SEQ -> "ATTEMPTS PAYLOAD"
+--   due    zset  keys with items and no lease, by the time from which they may be leased
+--   held   zset  keys with a lease, by its end
+--   tok    hash  KEY -> "TOKEN WORKER" of the lease
+--   next   hash  KEY -> the time before which nothing may start on it
+--   gap    hash  KEY -> how far apart its starts are
+--   note   hash  KEY -> what its last holder left for the next
+--   wish   hash  KEY -> until when it is kept for one who could not claim it
+--   adm    hash  KEY -> how many items it was given in all
+--   dead   list  "KEY\nATTEMPTS\nPAYLOAD" of items that were tried too often
+--
+-- All times are this server's, in milliseconds since 1970.
+local part = KEYS[1]
+local tag = string.sub(part, 1, -5)
+if redis.call('HGET', part, 'id') ~= ARGV[1] then return -1 end
+local clock = redis.call('TIME')
+local micros = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
+local now = math.floor(micros / 1000)
+
+-- tostring would round what has more than 14 digits.
+local function int(n) return string.format('%.0f', n) end
+
+local function number(key, field) return tonumber(redis.call('HGET', key, field) or 0) end
+
+-- take hands out up to n items of a key, and appends their parts to out.
+local function take(key, n, out)
+  if n <= 0 then return end
+  local items = redis.call('LPOP', tag .. 'q:' .. key, n)
+  if not items then return end
+  for _, item in ipairs(items) do
+    local seq, attempts, payload = string.match(item, '^(%d+) (%d+) (.*)$')
+    redis.call('HSET', tag .. 'h:' .. key, seq, attempts .. ' ' .. payload)
+    out[#out + 1] = seq
+    out[#out + 1] = attempts
+    out[#out + 1] = payload
+  end
+end
+
+-- giveBack puts what is handed out of a key at the head of its queue, in the old order. With most set, each counts as
+-- tried once more, and one that was tried so often is dead.
+local function giveBack(key, most)
+  local handed = tag .. 'h:' .. key
+  local fields = redis.call('HGETALL', handed)
+  local items = {}
+  for i = 1, #fields, 2 do
+    local attempts, payload = string.match(fields[i + 1], '^(%d+) (.*)$')
+    attempts = tonumber(attempts)
+    if most then attempts = attempts + 1 end
+    if most and most > 0 and attempts >= most then
+      redis.call('RPUSH', tag .. 'dead', key .. '\n' .. int(attempts) .. '\n' .. payload)
+      redis.call('HINCRBY', part, 'done', 1)
+      redis.call('HINCRBY', part, 'dead', 1)
+    else
+      items[#items + 1] = {tonumber(fields[i]), int(attempts), payload}
+    end
+  end
+  redis.call('DEL', handed)
+  table.sort(items, function(a, b) return a[1] > b[1] end)
+  for _, item in ipairs(items) do
+    redis.call('LPUSH', tag .. 'q:' .. key, int(item[1]) .. ' ' .. item[2] .. ' ' .. item[3])
+  end
+end
+
+-- free ends the lease of a key, which may be leased again from a time on.
+local function free(key, at)
+  redis.call('HDEL', tag .. 'tok', key)
+  redis.call('ZREM', tag .. 'held', key)
+  -- A finished job is to go as a whole: nothing new is kept of it.
+  if at > now and redis.call('HEXISTS', part, 'over') == 0 then
+    redis.call('HSET', tag .. 'next', key, int(at))
+  else
+    redis.call('HDEL', tag .. 'next', key)
+  end
+  if redis.call('EXISTS', tag .. 'q:' .. key) == 1 then redis.call('ZADD', tag .. 'due', int(at), key) end
+end

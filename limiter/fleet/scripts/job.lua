@@ -1,0 +1,6 @@
+-- Makes the record of a job, if it is not there. It has no common beginning. KEYS[1] is the record of partition 0.
+-- ARGV: then pairs of a field and its value, of which id is one
+-- Replies all fields that the record has.
+local record = string.sub(KEYS[1], 1, -5) .. 'job'
+if redis.call('EXISTS', record) == 0 then redis.call('HSET', record, unpack(ARGV)) end
+return redis.call('HGETALL', record)
