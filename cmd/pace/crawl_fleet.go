@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -107,31 +106,9 @@ func (f *shared) jobSettings(c *cli.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings := map[string]string{}
-	for _, fl := range c.Command.Flags {
-		name := fl.Names()[0]
-		group := fl.(cli.CategorizableFlag).GetCategory()
-		if group == groupHow || group == groupShow || group == groupFleet || slices.Contains(ownFlags, name) {
-			continue
-		}
-		if texts := given(c, fl); texts != nil {
-			if settings[name], err = keptText(name, texts); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		text, ok := was[name]
-		if !ok || slices.Contains(secretFlags, name) {
-			continue
-		}
-		for line := range strings.SplitSeq(text, "\n") {
-			if err := c.Set(name, line); err != nil {
-				return nil, fmt.Errorf("the job %s asks for --%s %s: %w", f.job, name, line, err)
-			}
-		}
-		settings[name] = text
-	}
-	return settings, nil
+	return takeSettings(c, was, "the job "+f.job, func(name, group string) bool {
+		return group == groupHow || group == groupShow || group == groupFleet || slices.Contains(ownFlags, name)
+	})
 }
 
 // recorded returns the settings of the job, or none if it has not begun.

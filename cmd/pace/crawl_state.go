@@ -31,12 +31,23 @@ func (f *crawlFlags) restore(c *cli.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return takeSettings(c, was, "the state "+f.state, func(name, group string) bool {
+		return slices.Contains(passingGroups, group) || slices.Contains(passingFlags, name)
+	})
+}
+
+// takeSettings returns what the flags say that are no one run's own: those on the command line, and else what they were
+// before, which they are set to. of says in messages who remembers that.
+func takeSettings(
+	c *cli.Context, was map[string]string, of string, own func(name, group string) bool,
+) (map[string]string, error) {
 	settings := map[string]string{}
 	for _, fl := range c.Command.Flags {
 		name := fl.Names()[0]
-		if slices.Contains(passingGroups, fl.(cli.CategorizableFlag).GetCategory()) || slices.Contains(passingFlags, name) {
+		if own(name, fl.(cli.CategorizableFlag).GetCategory()) {
 			continue
 		}
+		var err error
 		if texts := given(c, fl); texts != nil {
 			if settings[name], err = keptText(name, texts); err != nil {
 				return nil, err
@@ -49,7 +60,7 @@ func (f *crawlFlags) restore(c *cli.Context) (map[string]string, error) {
 		}
 		for line := range strings.SplitSeq(text, "\n") {
 			if err := c.Set(name, line); err != nil {
-				return nil, fmt.Errorf("the state %s asks for --%s %s: %w", f.state, name, line, err)
+				return nil, fmt.Errorf("%s asks for --%s %s: %w", of, name, line, err)
 			}
 		}
 		settings[name] = text

@@ -177,11 +177,12 @@ func checkOutline(t *testing.T, doc *goquery.Document) {
 
 // A run may have had nothing to do, and a machine may tell nothing of itself.
 func TestHTMLReportOfNothing(t *testing.T) {
-	text, err := traceText(traceOfNothing(), report{Tool: "copy"})
+	var text bytes.Buffer
+	err := traceTo(&text, traceOfNothing(), report{Tool: "copy"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	empty, err := parseTrace(bytes.NewReader(text), 10)
+	empty, err := parseTrace(&text, 10)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -161,37 +161,45 @@ func writeText(path string, stdout io.Writer, text []byte) error {
 		_, err := stdout.Write(text)
 		return err
 	}
+	return writeFile(path, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+// writeFile has write make the content of a file, as writeText does.
+func writeFile(path string, write func(io.Writer) error) error {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() || strings.HasPrefix(path, "/dev/") {
-		return writeInPlace(path, text)
+		return writeInPlace(path, write)
 	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // a link stays a link
 	}
-	return replaceFile(path, text)
+	return replaceFile(path, write)
 }
 
-func writeInPlace(path string, text []byte) error {
+func writeInPlace(path string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
+	err = write(f)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
 	return err
 }
 
-// replaceFile gives path the text at once: it has the old content or the new one, never a part.
-func replaceFile(path string, text []byte) error {
+// replaceFile gives path its content at once: it has the old one or the new one, never a part.
+func replaceFile(path string, write func(io.Writer) error) error {
 	// Not os.CreateTemp, which makes files that only their owner may read.
 	part := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.part", filepath.Base(path), os.Getpid()))
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(text)
+	err = write(f)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -68,31 +67,34 @@ var traceKind = kind[string]{usage: "name a file", parse: func(s string) (string
 }}
 
 func writeTrace(path string, t *progress.Trace, r report) error {
-	text, err := traceText(t, r)
-	if err == nil {
-		err = writeText(path, nil, text)
-	}
+	err := writeFile(path, func(w io.Writer) error { return traceTo(w, t, r) })
 	if err != nil {
 		return fmt.Errorf("cannot write the trace: %w", err)
 	}
 	return nil
 }
 
-// traceText returns a trace as its file has it.
-func traceText(t *progress.Trace, r report) ([]byte, error) {
+// tracePiece is how many bytes of a trace are written at once: new memory for all of it would take longer than its text.
+const tracePiece = 64 << 10
+
+// traceTo writes a trace as its file has it.
+func traceTo(w io.Writer, t *progress.Trace, r report) error {
 	all, leftOut := t.Operations()
 	text, err := json.Marshal(traceHeader{
 		Version: version(), Tool: r.Tool, Mode: r.Mode, Backend: r.Backend, Workers: r.Workers,
 		Started: t.Zero().Format(time.RFC3339Nano), Operations: all, LeftOut: leftOut,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	text = append(text, '\n')
-	records := t.Records()
-	text = slices.Grow(text, len(records)*160)
-	for _, r := range records {
-		text = appendOperation(text, r)
+	for _, r := range t.Records() {
+		if text = appendOperation(text, r); len(text) >= tracePiece {
+			if _, err := w.Write(text); err != nil {
+				return err
+			}
+			text = text[:0]
+		}
 	}
 	s := t.Series()
 	text = appendSeconds(append(text, `{"series":{"step_seconds":`...), s.Step)
@@ -100,7 +102,8 @@ func traceText(t *progress.Trace, r report) ([]byte, error) {
 	text = appendValues(append(text, `,"in_flight":`...), s.InFlight)
 	text = appendValues(append(text, `,"bytes_per_second":`...), s.BytesPerSecond)
 	text = appendValues(append(text, `,"operations_per_second":`...), s.OperationsPerSecond)
-	return append(text, "}}\n"...), nil
+	_, err = w.Write(append(text, "}}\n"...))
+	return err
 }
 
 // appendValues writes five digits of each value: more is noise.
@@ -162,7 +165,7 @@ func appendJSONText(b []byte, s string) []byte {
 	return append(b, quoted...)
 }
 
-// readTrace reads what traceText has made. It keeps so many of the operations.
+// readTrace reads what traceTo has written. It keeps so many of the operations.
 func readTrace(path string, keep int) (traceFile, error) {
 	f, err := os.Open(path)
 	if err != nil {

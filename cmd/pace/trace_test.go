@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -12,6 +13,34 @@ import (
 	"pace/limiter/progress"
 )
 
+// A trace is written in pieces, of which no line is lost.
+func TestLongTraceReadsBack(t *testing.T) {
+	const operations = 5000
+	c := progress.New()
+	trace := c.Trace(operations)
+	for i := range operations {
+		c.Begin().EndAs(t.Context(), progress.Did{Kind: "fetch", Item: "http://a.test/", Bytes: int64(i)})
+	}
+	var text bytes.Buffer
+	if err := traceTo(&text, trace, report{Tool: "crawl"}); err != nil {
+		t.Fatal(err)
+	}
+	if text.Len() < 3*tracePiece {
+		t.Fatalf("only %d bytes", text.Len())
+	}
+	got, err := parseTrace(&text, operations)
+	if err != nil || len(got.operations) != operations {
+		t.Fatalf("%d operations: %v", len(got.operations), err)
+	}
+	seen := map[int64]bool{}
+	for _, o := range got.operations {
+		seen[o.Bytes] = true
+	}
+	if len(seen) != operations {
+		t.Errorf("%d different operations", len(seen))
+	}
+}
+
 func TestTraceReadsBack(t *testing.T) {
 	c := progress.New()
 	trace := c.Trace(2)
@@ -22,11 +51,12 @@ func TestTraceReadsBack(t *testing.T) {
 	} {
 		c.Begin().EndAs(t.Context(), did)
 	}
-	text, err := traceText(trace, report{Tool: "copy", Mode: limiter.Threads, Backend: "b", Workers: 3})
-	if err != nil {
+	var file bytes.Buffer
+	if err := traceTo(&file, trace, report{Tool: "copy", Mode: limiter.Threads, Backend: "b", Workers: 3}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := parseTrace(strings.NewReader(string(text)), 10)
+	text := file.String()
+	got, err := parseTrace(strings.NewReader(text), 10)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
@@ -37,7 +67,7 @@ func TestTraceReadsBack(t *testing.T) {
 	if d := cmp.Diff(want, got.traceHeader); d != "" {
 		t.Errorf("header (-want +got):\n%s", d)
 	}
-	if few, err := parseTrace(strings.NewReader(string(text)), 1); err != nil || len(few.operations) != 1 || len(few.took) != 2 {
+	if few, err := parseTrace(strings.NewReader(text), 1); err != nil || len(few.operations) != 1 || len(few.took) != 2 {
 		t.Errorf("%d operations and %d times, of 1 and 2: %v", len(few.operations), len(few.took), err)
 	}
 	for i, o := range got.operations {
@@ -57,8 +87,8 @@ func TestTraceReadsBack(t *testing.T) {
 	if n := len(got.series.InFlight); n == 0 || n != len(got.series.Bytes) || n != len(got.series.Operations) {
 		t.Errorf("series %+v", got.series)
 	}
-	for _, cut := range []int{0, 1, len(text) / 2, strings.LastIndex(string(text), `{"series"`)} {
-		if _, err := parseTrace(strings.NewReader(string(text[:cut])), 10); err == nil {
+	for _, cut := range []int{0, 1, len(text) / 2, strings.LastIndex(text, `{"series"`)} {
+		if _, err := parseTrace(strings.NewReader(text[:cut]), 10); err == nil {
 			t.Errorf("the first %d bytes of a trace are one", cut)
 		}
 	}
