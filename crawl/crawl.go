@@ -28,19 +28,20 @@ const (
 
 // crawler is one run.
 type crawler struct {
-	o        Options
-	log      *slog.Logger
-	counter  *progress.Counter
-	client   *exchange.Client
-	room     *room
-	hosts    *limiter.Hosts
-	frontier frontier
-	outputs  *outputs
-	ledger   *ledger
-	requeue  func(context.Context) error // finishes the beginning of a recrawl; nil without a state
-	whole    bool                        // no page is asked for on a condition
-	state    *state                      // nil if the crawl ends with the process
-	fleet    *fleetFrontier              // the frontier, if it is shared; else nil
+	o           Options
+	log         *slog.Logger
+	counter     *progress.Counter
+	client      *exchange.Client
+	room        *room
+	hosts       *limiter.Hosts
+	frontier    frontier
+	outputs     *outputs
+	ledger      *ledger
+	requeue     func(context.Context) error // finishes the beginning of a recrawl; nil without a state
+	whole       bool                        // no page is asked for on a condition
+	state       *state                      // nil if the crawl ends with the process
+	outputLocks locks                       // of a fleet's worker
+	fleet       *fleetFrontier              // the frontier, if it is shared; else nil
 
 	token          string       // of the user agent, for robots.txt
 	jar            *cookies.Jar // nil for none

@@ -102,7 +102,8 @@ type Options struct {
 	// well as a writer can be continued: what was written for pages that a crash undid stays.
 	Output io.Writer
 	// OutputFile is a file to write them to instead of Output, each with one system call. It is emptied, but with a State
-	// that was left unfinished cut back to the records of the pages that count, and continued. Empty for none.
+	// that was left unfinished cut back to the records of the pages that count, and continued. With a Fleet, all outputs go
+	// on with what their files hold, and are locked: each worker needs its own. Empty for none.
 	OutputFile string
 
 	// State is a folder that keeps the crawl, so that a later run goes on where this one ended, however it ended: no URL
@@ -122,7 +123,7 @@ type Options struct {
 	// Graph, which need the bodies. Outputs begin anew, except that WARC files are continued. A crawl that is unfinished is
 	// finished first, and that is all the run does.
 	Recrawl bool
-	// Fsync lets State hold through a power cut too, not only through the end of the process.
+	// Fsync lets State hold through a power cut too, not only through the end of the process; with a Fleet, the outputs.
 	Fsync bool
 	// Settings is what the user chose, in words. A State keeps it, and a run whose settings differ is logged at level
 	// Warn.

@@ -44,15 +44,31 @@ type outputKind struct {
 	// open returns the output. With marks it cuts its files back to them and continues; files of its own that came after
 	// are removed. Without marks it starts anew.
 	open func(o *Options, resume []mark) (output, error)
+	// present returns marks of what its files hold, and lock what keeps other processes from them; nil for an output that
+	// no later run goes on with unless a state says how.
+	present func(o *Options) ([]mark, error)
+	lock    func(o *Options) string
 }
 
 // outputKinds are all kinds there are, in the order in which they write.
 var outputKinds = []outputKind{
-	{"records", func(o *Options) bool { return o.OutputFile != "" || o.Output != nil }, openRecords},
-	{"warc", func(o *Options) bool { return o.WARC != "" }, openWARC},
-	{"mirror", func(o *Options) bool { return o.Mirror != "" }, openMirror},
-	{"graph", func(o *Options) bool { return o.Graph != "" }, openGraph},
-	{"links", func(o *Options) bool { return o.CheckLinks }, openLinkCheck},
+	{
+		"records", func(o *Options) bool { return o.OutputFile != "" || o.Output != nil }, openRecords,
+		presentRecords, func(o *Options) string { return o.OutputFile },
+	},
+	{
+		"warc", func(o *Options) bool { return o.WARC != "" }, openWARC,
+		presentWARC, func(o *Options) string { return o.WARC + ".cdxj" },
+	},
+	{
+		"mirror", func(o *Options) bool { return o.Mirror != "" }, openMirror,
+		presentMirror, func(o *Options) string { return o.Mirror },
+	},
+	{
+		"graph", func(o *Options) bool { return o.Graph != "" }, openGraph,
+		presentGraph, func(o *Options) string { return o.Graph },
+	},
+	{"links", func(o *Options) bool { return o.CheckLinks }, openLinkCheck, nil, nil},
 }
 
 // outputs are those of one run.

@@ -24,7 +24,11 @@ func (c *crawler) openOutputs() (err error) {
 		c.log.Warn(fmt.Sprintf("%s has more than the %d pages of --max-pages-per-host", host, c.o.MaxPagesPerHost))
 	})
 	c.boundSitemaps(maxSitemapFiles)
-	if err = c.o.fixPaths(); err == nil {
+	err = c.o.fixPaths()
+	if err == nil && c.fleet != nil {
+		old.marks, c.outputLocks, err = c.o.continued()
+	}
+	if err == nil {
 		c.outputs, err = openOutputs(&c.o, old.marks)
 	}
 	if err != nil {
@@ -33,7 +37,8 @@ func (c *crawler) openOutputs() (err error) {
 	}
 	c.sayDifferences(old)
 	c.ledger.outputs, c.ledger.frontier = c.outputs, c.frontier
-	c.ledger.durable, c.ledger.sync = c.state != nil || c.fleet != nil, c.state != nil && c.o.Fsync
+	c.ledger.durable = c.state != nil || c.fleet != nil
+	c.ledger.sync = c.ledger.durable && c.o.Fsync
 	if c.jar != nil && c.state != nil {
 		c.ledger.before = c.jarBefore
 	}
@@ -164,6 +169,7 @@ func (c *crawler) closeState() error {
 	if c.frontier != nil {
 		err = c.frontier.close()
 	}
+	c.outputLocks.release()
 	if c.state != nil && c.state.lock != nil {
 		if closeErr := c.state.lock.Close(); err == nil {
 			err = closeErr

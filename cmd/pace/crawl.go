@@ -182,7 +182,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 		valueFlag(request, "proxy", "go through the proxy `URL` (http, https, socks5); default as the environment says",
 			into(&f.proxy, proxyKind, "")),
 
-		valueFlag(records, "output", "write the records to `FILE`; - is stdout", into(&f.output, textKind, "-")),
+		valueFlag(records, "output", "write the records to `FILE`; - is stdout; with --fleet, a file that is there is added to",
+			into(&f.output, textKind, "-")),
 		valueFlag(records, "select", "`NAME=CSS` adds the text that CSS finds, NAME=CSS@ATTR an attribute; may be repeated",
 			each(&f.selectors, selectorKind)),
 		valueFlag(records, "warc",
@@ -202,7 +203,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 			" are then as they were, and the output is continued if it is a file", into(&f.state, textKind, "")),
 		switchFlag(keep, "recrawl", "fetch all pages of a finished --state again, and new ones: those that have not changed "+
 			"are 304 without links; --output begins anew, --warc goes on; an unfinished crawl is only finished", &f.recrawl),
-		switchFlag(keep, "fsync", "let the state and the records hold through a power cut too", &f.fsync),
+		switchFlag(keep, "fsync", "let the state and the records hold through a power cut too; with --fleet, the outputs",
+			&f.fsync),
 	}
 	flags = append(flags, f.shared.flags()...)
 	flags = append(flags, f.howFlags(fmt.Sprintf(" (default %d)", crawl.DefaultWorkers), crawl.DefaultMaxWorkers)...)
@@ -214,8 +216,8 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	if err := f.checkPaths(); err != nil {
 		return err
 	}
-	if f.fsync && f.state == "" {
-		return usagef("crawl", "--fsync is of use with --state only")
+	if f.fsync && f.state == "" && f.shared.url == "" {
+		return usagef("crawl", "--fsync is of use with --state or --fleet only")
 	}
 	if f.recrawl && f.state == "" {
 		return usagef("crawl", "--recrawl is of use with --state only")
@@ -244,6 +246,9 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 		f.resume = "pace crawl --state " + shellWord(f.state)
 	} else if f.shared.url != "" {
 		f.resume = f.shared.resumeWords()
+		if f.output != "-" {
+			f.resume += " --output " + shellWord(f.output)
+		}
 	}
 	// A crawl lives in a few megabytes and makes garbage with each page. What is never touched takes no memory, but the
 	// garbage collector, which waits until the heap has doubled, comes less often for it.
@@ -256,7 +261,8 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 		}
 		o := f.options(seeds)
 		o.Progress, o.Log = r.counter, r.log
-		if f.state != "" && f.output != "-" {
+		keeps := f.state != "" || f.shared.url != ""
+		if keeps && f.output != "-" {
 			o.OutputFile = f.output
 			rep, err := crawl.Run(ctx, o)
 			return f.outcome(rep), err
@@ -265,7 +271,7 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 		if err != nil {
 			return outcome{}, err
 		}
-		out.atOnce = f.state != ""
+		out.atOnce = keeps
 		o.Output = out
 		rep, err := crawl.Run(ctx, o)
 		if closeErr := out.Close(); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
