@@ -140,6 +140,9 @@ func (f *fleetFrontier) survey(now time.Time) (acks []*fleet.Acked, released []f
 	defer f.mu.Unlock()
 	wait = fleetPoll
 	surplus := len(f.holds) - f.mostHosts()
+	// A little too many hosts end by themselves. Many, as when others have just come, would keep those waiting until all
+	// that is here of them is done.
+	hurry := surplus > f.mostHosts()/8
 	for host, h := range f.holds {
 		q := f.queues[host]
 		if h.lease.Wished() {
@@ -164,7 +167,7 @@ func (f *fleetFrontier) survey(now time.Time) (acks []*fleet.Acked, released []f
 			acks = append(acks, &fleet.Acked{Lease: h.lease, Want: leaseItems - n})
 			continue
 		}
-		if q != nil && !q.idle() {
+		if q != nil && !q.idle() && (!hurry || surplus <= 0 || q.busy > 0 || q.gates > 0 || len(q.robots) > 0) {
 			continue
 		}
 		rest := f.rest(host, now)
