@@ -34,7 +34,6 @@ const (
 type fleetFrontier struct {
 	schedule
 	job      *fleet.Job
-	maxPages int
 	maxHosts int           // leased at once
 	linger   time.Duration // a host without pages is kept for, if it has to rest anyway
 	learn    func(knownHost)
@@ -72,11 +71,11 @@ type hold struct {
 // newFleetFrontier returns the frontier of a job, of which it leases at most maxHosts hosts. learn is told of hosts that
 // other workers let into the scope. The job is closed with the frontier.
 func newFleetFrontier(
-	job *fleet.Job, hosts *limiter.Hosts, maxPages, maxHosts int, counter *progress.Counter,
+	job *fleet.Job, hosts *limiter.Hosts, maxHosts int, counter *progress.Counter,
 	gate func(*item) *item, learn func(knownHost),
 ) (*fleetFrontier, error) {
 	f := &fleetFrontier{
-		schedule: newSchedule(hosts, counter, gate), job: job, maxPages: maxPages, maxHosts: maxHosts, learn: learn,
+		schedule: newSchedule(hosts, counter, gate), job: job, maxHosts: maxHosts, learn: learn,
 		linger: job.Lasts(),
 		kick:   make(chan struct{}, 1), holds: map[string]*hold{}, fresh: map[string]struct{}{},
 	}

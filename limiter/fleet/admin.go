@@ -31,10 +31,17 @@ func Look(ctx context.Context, o Options) (*Job, error) {
 	if err == nil {
 		err = j.takeRecord(fields)
 	}
+	if err == nil && !j.record.Finished.IsZero() {
+		// Whoever finished it may have been killed before it had seen to its end. What is half deleted has none.
+		if _, err = j.finish(ctx); errors.Is(err, ErrGone) {
+			err = nil
+		}
+	}
 	if err != nil {
 		_ = j.rdb.Close()
 		return nil, err
 	}
+	j.o.Patience = patienceOf(o)
 	return j, nil
 }
 

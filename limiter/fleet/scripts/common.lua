@@ -1,7 +1,7 @@
 -- Begins every script. KEYS[1] is the record of a partition, {PREFIX:JOB:N}:part; all other keys have the same tag, so
 -- that Cluster keeps them in one slot. ARGV[1] is the id that the job was created with.
 --
---   part   hash  id, added, done, dead, seq, tok, run, quiet, ttl, state, over, sources
+--   part   hash  id, added, done, dead, seq, tok, run, quiet, ttl, state, over, sources, counted, tidied
 --   s:N    set   shard N of the seen-set: 64-bit integers, so that Redis keeps it as an intset
 --   q:KEY  list  items that wait, "SEQ ATTEMPTS PAYLOAD"
 --   h:KEY  hash  items that are handed out, SEQ -> "ATTEMPTS PAYLOAD"
@@ -79,3 +79,7 @@ local function free(key, at)
   end
   if redis.call('EXISTS', tag .. 'q:' .. key) == 1 then redis.call('ZADD', tag .. 'due', int(at), key) end
 end
+
+-- evenIfFull lets a script that makes room, or takes none, write to a server whose memory is full: Redis refuses only a
+-- script that has changed nothing yet, and a DEL is let through.
+local function evenIfFull() redis.call('DEL', tag .. 'none') end
