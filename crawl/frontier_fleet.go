@@ -54,6 +54,8 @@ type fleetFrontier struct {
 	learning sync.Mutex
 	version  atomic.Int64 // of what workers tell each other, as far as it is known here; written with learning held
 
+	lost fleet.Counts // what a job that lost items had when it was last looked at; of the steward
+
 	fresh map[string]struct{} // reserved, and not yet committed; of the one who calls reserve or commit
 }
 

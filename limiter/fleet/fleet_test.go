@@ -122,7 +122,7 @@ func TestMaxPendingOfAll(t *testing.T) {
 
 // Payloads and keys are bytes: nothing in them means anything to the scripts.
 func TestAnyBytes(t *testing.T) {
-	j := join(t, redistest.Start(t).URL, Options{Lease: leastLease})
+	j := join(t, redistest.Start(t).URL, Options{Lease: leastLease, MaxAttempts: 2})
 	payload := ""
 	for i := range 256 {
 		payload += string([]byte{byte(i)})
@@ -132,6 +132,16 @@ func TestAnyBytes(t *testing.T) {
 	l := lease(t, j, 1, 1)[0]
 	l.lose()
 	l = lease(t, j, 1, 1)[0] // it has been through the script that gives back
+	defer func() {
+		l.lose()
+		for c := counts(t, j); c.Dead == 0; c = counts(t, j) {
+			ask(t, j)
+		}
+		letters, err := j.Dead(t.Context(), 5)
+		if err != nil || len(letters) != 1 || letters[0].Key != key || string(letters[0].Payload) != "1 2 3\n"+payload {
+			t.Errorf("dead: %+v, %v", letters, err)
+		}
+	}()
 	if l.Key != key || string(l.Items[0].Payload) != "1 2 3\n"+payload || l.Items[0].Attempts != 1 {
 		t.Errorf("key %q: %+v", l.Key, l.Items)
 	}

@@ -13,7 +13,7 @@
 --   note   hash  KEY -> what its last holder left for the next
 --   wish   hash  KEY -> until when it is kept for one who could not claim it
 --   adm    hash  KEY -> how many items it was given in all
---   dead   list  "KEY\nATTEMPTS\nPAYLOAD" of items that were tried too often
+--   dead   list  "LENGTH ATTEMPTS KEYPAYLOAD" of items that were tried too often, with the length of the key
 --
 -- All times are this server's, in milliseconds since 1970.
 local part = KEYS[1]
@@ -53,7 +53,7 @@ local function giveBack(key, most)
     attempts = tonumber(attempts)
     if most then attempts = attempts + 1 end
     if most and most > 0 and attempts >= most then
-      redis.call('RPUSH', tag .. 'dead', key .. '\n' .. int(attempts) .. '\n' .. payload)
+      redis.call('RPUSH', tag .. 'dead', #key .. ' ' .. int(attempts) .. ' ' .. key .. payload)
       redis.call('HINCRBY', part, 'done', 1)
       redis.call('HINCRBY', part, 'dead', 1)
     else
