@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -110,7 +111,9 @@ func TestCrawlChild(t *testing.T) {
 		stamped := &stampedFrontier{fleetFrontier: f, note: note, checked: map[*item]time.Time{}}
 		c.frontier, c.ledger.frontier = stamped, stamped
 	}
-	if _, err := c.run(t.Context(), seeds); err != nil {
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt)
+	defer stop()
+	if _, err := c.run(ctx, seeds); err != nil && (ctx.Err() == nil || !errors.Is(err, context.Canceled)) {
 		t.Fatal(err)
 	}
 	status, err := os.ReadFile("/proc/self/status")

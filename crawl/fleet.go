@@ -32,7 +32,10 @@ func joinFleet(ctx context.Context, o *Options) error {
 		return &UsageError{"a fleet has no global rate: each of its workers would have one"}
 	}
 	fo := *o.Fleet
-	fo.Gap, fo.Settings = gapOf(o.Rate), o.Settings
+	fo.Gap, fo.Settings, fo.MaxCounted = gapOf(o.Rate), o.Settings, o.MaxPages
+	if o.MaxPages > 0 {
+		fo.Partitions = 1 // several would each have their part of the pages
+	}
 	if fo.Log == nil {
 		fo.Log = o.Log
 	}
@@ -70,7 +73,7 @@ func gapOf(rate float64) time.Duration {
 // openFleet opens the frontier of the job that was joined.
 func (c *crawler) openFleet() error {
 	f, err := newFleetFrontier(
-		c.o.job, c.hosts, c.o.MaxPages, hostsAWorker*c.workers(), c.counter, c.gate, c.known,
+		c.o.job, c.hosts, hostsAWorker*c.workers(), c.counter, c.gate, c.known,
 	)
 	if err != nil {
 		return err

@@ -34,7 +34,6 @@ const (
 type fleetFrontier struct {
 	schedule
 	job      *fleet.Job
-	maxPages int
 	maxHosts int           // leased at once
 	linger   time.Duration // a host without pages is kept for, if it has to rest anyway
 	learn    func(knownHost)
@@ -55,6 +54,8 @@ type fleetFrontier struct {
 	learning sync.Mutex
 	version  atomic.Int64 // of what workers tell each other, as far as it is known here; written with learning held
 
+	lost fleet.Counts // what a job that lost items had when it was last looked at; of the steward
+
 	fresh map[string]struct{} // reserved, and not yet committed; of the one who calls reserve or commit
 }
 
@@ -72,11 +73,11 @@ type hold struct {
 // newFleetFrontier returns the frontier of a job, of which it leases at most maxHosts hosts. learn is told of hosts that
 // other workers let into the scope. The job is closed with the frontier.
 func newFleetFrontier(
-	job *fleet.Job, hosts *limiter.Hosts, maxPages, maxHosts int, counter *progress.Counter,
+	job *fleet.Job, hosts *limiter.Hosts, maxHosts int, counter *progress.Counter,
 	gate func(*item) *item, learn func(knownHost),
 ) (*fleetFrontier, error) {
 	f := &fleetFrontier{
-		schedule: newSchedule(hosts, counter, gate), job: job, maxPages: maxPages, maxHosts: maxHosts, learn: learn,
+		schedule: newSchedule(hosts, counter, gate), job: job, maxHosts: maxHosts, learn: learn,
 		linger: job.Lasts(),
 		kick:   make(chan struct{}, 1), holds: map[string]*hold{}, fresh: map[string]struct{}{},
 	}

@@ -40,12 +40,10 @@ type addition struct {
 	entries []fleet.Entry
 	items   []*item // of the entries; nil for one that is only noted
 	skipped []bool  // a robots.txt forbids it
-	counted []bool  // it is one of the pages that are bounded
 }
 
-func (a *addition) add(e fleet.Entry, it *item, skipped, counted bool) {
-	a.entries, a.items = append(a.entries, e), append(a.items, it)
-	a.skipped, a.counted = append(a.skipped, skipped), append(a.counted, counted)
+func (a *addition) add(e fleet.Entry, it *item, skipped bool) {
+	a.entries, a.items, a.skipped = append(a.entries, e), append(a.items, it), append(a.skipped, skipped)
 }
 
 // commit adds what the items led to, and then says that they are done: after a crash in between they are fetched again,
@@ -98,17 +96,17 @@ func (f *fleetFrontier) additions(changes []*change) *addition {
 			}
 			if page.forbidden {
 				e.Kind = fleet.Note
-				a.add(e, it, true, false)
+				a.add(e, it, true)
 				continue
 			}
 			if it.check {
 				e.Unless = f.job.MemberOf([]byte(it.url.String()))
 			}
 			if it.sitemap == 0 {
-				e.Limit = f.budget.most
+				e.Kind, e.Limit = fleet.Counted, f.budget.most
 			}
 			e.Payload = packFleet(version, it)
-			a.add(e, it, false, it.sitemap == 0)
+			a.add(e, it, false)
 		}
 		if c.to != (URL{}) && c.item.robots == nil {
 			it := c.moved()
@@ -116,12 +114,12 @@ func (f *fleetFrontier) additions(changes []*change) *addition {
 			moved[seen] = true
 			a.add(fleet.Entry{
 				Kind: fleet.Always, Key: it.url.Host(), Member: f.job.MemberOf([]byte(seen)), Payload: packFleet(version, it),
-			}, nil, false, false)
+			}, nil, false)
 		}
 	}
 	for url := range f.fresh {
 		if !moved[url] {
-			a.add(fleet.Entry{Kind: fleet.Note, Key: hostOf(url), Member: f.job.MemberOf([]byte(url))}, nil, false, false)
+			a.add(fleet.Entry{Kind: fleet.Note, Key: hostOf(url), Member: f.job.MemberOf([]byte(url))}, nil, false)
 		}
 	}
 	return a
@@ -129,10 +127,6 @@ func (f *fleetFrontier) additions(changes []*change) *addition {
 
 // addAll adds to the job, within what it may have, and counts what is new.
 func (f *fleetFrontier) addAll(a *addition) error {
-	quota, err := f.takeQuota(a)
-	if err != nil {
-		return err
-	}
 	outcomes, err := f.job.Add(f.ctx, a.entries...)
 	if err != nil {
 		return err
@@ -151,43 +145,9 @@ func (f *fleetFrontier) addAll(a *addition) error {
 	f.mu.Unlock()
 	for i, outcome := range outcomes {
 		f.count(a, i, outcome)
-		if outcome == fleet.Added && a.counted[i] {
-			quota--
-		}
-	}
-	if f.maxPages > 0 && quota > 0 {
-		_, err = f.job.Quota(f.ctx, -quota, f.maxPages)
 	}
 	f.wakeSteward()
-	return err
-}
-
-// takeQuota takes as many of the pages that the job may have as could be new, and drops those that it may not have.
-func (f *fleetFrontier) takeQuota(a *addition) (int, error) {
-	pages := 0
-	for _, counted := range a.counted {
-		if counted {
-			pages++
-		}
-	}
-	if f.maxPages <= 0 || pages == 0 {
-		return 0, nil
-	}
-	quota, err := f.job.Quota(f.ctx, pages, f.maxPages)
-	if err != nil || quota == pages {
-		return quota, err
-	}
-	kept, left := addition{}, quota
-	for i, e := range a.entries {
-		if a.counted[i] {
-			if left--; left < 0 {
-				continue
-			}
-		}
-		kept.add(e, a.items[i], a.skipped[i], a.counted[i])
-	}
-	*a = kept
-	return quota, nil
+	return nil
 }
 
 // count counts what became of an entry.

@@ -140,6 +140,9 @@ func (f *fleetFrontier) survey(now time.Time) (acks []*fleet.Acked, released []f
 	defer f.mu.Unlock()
 	wait = fleetPoll
 	surplus := len(f.holds) - f.mostHosts()
+	// A little too many hosts end by themselves. Many, as when others have just come, would keep those waiting until all
+	// that is here of them is done.
+	hurry := surplus > f.mostHosts()/8
 	for host, h := range f.holds {
 		q := f.queues[host]
 		if h.lease.Wished() {
@@ -164,7 +167,7 @@ func (f *fleetFrontier) survey(now time.Time) (acks []*fleet.Acked, released []f
 			acks = append(acks, &fleet.Acked{Lease: h.lease, Want: leaseItems - n})
 			continue
 		}
-		if q != nil && !q.idle() {
+		if q != nil && !q.idle() && (!hurry || surplus <= 0 || q.busy > 0 || q.gates > 0 || len(q.robots) > 0) {
 			continue
 		}
 		rest := f.rest(host, now)
@@ -294,12 +297,30 @@ func (f *fleetFrontier) checkOrphans() error {
 		return err
 	}
 	c, err := f.job.Counts(f.ctx)
+	if err == nil {
+		err = f.checkLost(c)
+	}
 	if err != nil || len(orphans) == 0 || int64(len(orphans)) < c.Sources || c.Pending() > 0 {
 		return err
 	}
 	for _, worker := range orphans {
 		return fmt.Errorf("the worker %s ended before all of its URLs were queued: start the job with the same URLs again, "+
 			"or end it with pace fleet delete", worker)
+	}
+	return nil
+}
+
+// checkLost returns an error if the server has lost items: they are not done, no host has any, and nothing has changed
+// since this was found before. Of several partitions, read one after the other, a single look can miss what moved.
+func (f *fleetFrontier) checkLost(c fleet.Counts) error {
+	lost := c.Pending() > 0 && c.Keys == 0 && c.Sources == 0
+	if lost && c == f.lost {
+		return fmt.Errorf("redis has lost %d of the job's pages, as one that evicts keys does: the others are done; "+
+			"remove the job with pace fleet delete", c.Pending())
+	}
+	f.lost = fleet.Counts{}
+	if lost {
+		f.lost = c
 	}
 	return nil
 }

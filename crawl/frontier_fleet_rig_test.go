@@ -41,7 +41,7 @@ func (f *lateEnd) next(ctx context.Context) (it *item, err error) {
 func fleetRig(t testing.TB, r *rig, maxPages int, gate func(*item) *item) {
 	t.Helper()
 	job, err := fleet.Open(t.Context(), fleet.Options{
-		URL: r.redis, Job: "job" + strconv.FormatInt(jobs.Add(1), 10), Lease: time.Hour,
+		URL: r.redis, Job: "job" + strconv.FormatInt(jobs.Add(1), 10), Lease: time.Hour, MaxCounted: maxPages,
 	})
 	if err == nil {
 		err = job.OpenSource(t.Context(), "test")
@@ -49,7 +49,7 @@ func fleetRig(t testing.TB, r *rig, maxPages int, gate func(*item) *item) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := newFleetFrontier(job, r.hosts, maxPages, 1000, r.counter, gate, func(knownHost) {})
+	f, err := newFleetFrontier(job, r.hosts, 1000, r.counter, gate, func(knownHost) {})
 	if err != nil {
 		t.Fatal(err)
 	}

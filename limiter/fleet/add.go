@@ -11,20 +11,22 @@ import (
 type Kind byte
 
 const (
-	IfNew  Kind = 'a' // queue it, unless its member was seen
-	Always Kind = 'f' // queue it, and note its member
-	Note   Kind = 'n' // only note its member
-	Ask    Kind = '?' // only ask
+	IfNew   Kind = 'a' // queue it, unless its member was seen
+	Counted Kind = 'c' // the same, as one of those that [Options.MaxCounted] bounds
+	Always  Kind = 'f' // queue it, and note its member
+	Note    Kind = 'n' // only note its member
+	Ask     Kind = '?' // only ask
 )
 
 // Outcome is what became of an entry.
 type Outcome int
 
 const (
-	Seen  Outcome = 0 // its member was seen before
+	Seen  Outcome = 0 // its member was seen before, or the job is finished
 	Added Outcome = 1 // it is queued, noted, or new
 	Spent Outcome = 2 // its key was given as many items as it may be
 	Full  Outcome = 3 // too many items wait: it is not noted, so that it can come again
+	Over  Outcome = 4 // the job was given as many counted items as it may be
 )
 
 // Entry is something to add.
@@ -32,7 +34,7 @@ type Entry struct {
 	Kind    Kind
 	Key     string
 	Member  Member // what the seen-set knows it by
-	Unless  Member // another that must not have been seen; only with IfNew
+	Unless  Member // another that must not have been seen; only with IfNew and Counted
 	Limit   int    // most items that the key is ever given; 0 is unlimited
 	Payload []byte
 }
@@ -91,9 +93,9 @@ func (j *Job) Add(ctx context.Context, entries ...Entry) ([]Outcome, error) {
 
 // addTo adds those entries that stand at places, which are all of one partition.
 func (j *Job) addTo(ctx context.Context, partition int, entries []Entry, places []int, outcomes []Outcome) error {
-	args := make([]any, 0, 3+6*len(places))
-	most := (j.o.MaxPending + j.record.Partitions - 1) / j.record.Partitions
-	args = append(args, j.record.Shards, j.o.MaxPendingPerKey, most)
+	args := make([]any, 0, 4+6*len(places))
+	part := func(most int) int { return (most + j.record.Partitions - 1) / j.record.Partitions }
+	args = append(args, j.record.Shards, j.o.MaxPendingPerKey, part(j.o.MaxPending), part(j.o.MaxCounted))
 	for _, i := range places {
 		e := &entries[i]
 		kind := e.Kind
@@ -114,17 +116,4 @@ func (j *Job) addTo(ctx context.Context, partition int, entries []Entry, places 
 		outcomes[i] = Outcome(number(values[n]))
 	}
 	return nil
-}
-
-// Quota takes up to n of the most that the job may be given in all, or gives -n of it back, and returns how many.
-func (j *Job) Quota(ctx context.Context, n, most int) (int, error) {
-	reply, err := j.eval(ctx, quotaScript, 0, n, most)
-	if err != nil {
-		return 0, err
-	}
-	values, err := list(reply, 1)
-	if err != nil {
-		return 0, err
-	}
-	return int(number(values[0])), nil
 }

@@ -31,10 +31,17 @@ func Look(ctx context.Context, o Options) (*Job, error) {
 	if err == nil {
 		err = j.takeRecord(fields)
 	}
+	if err == nil && !j.record.Finished.IsZero() {
+		// Whoever finished it may have been killed before it had seen to its end. What is half deleted has none.
+		if _, err = j.finish(ctx); errors.Is(err, ErrGone) {
+			err = nil
+		}
+	}
 	if err != nil {
 		_ = j.rdb.Close()
 		return nil, err
 	}
+	j.o.Patience = patienceOf(o)
 	return j, nil
 }
 
@@ -138,12 +145,16 @@ func (j *Job) Dead(ctx context.Context, most int) ([]Letter, error) {
 			return letters, err
 		}
 		for _, row := range rows {
-			parts := strings.SplitN(row, "\n", 3)
-			if len(parts) != 3 {
+			var length, attempts int
+			parts := strings.SplitN(row, " ", 3)
+			if len(parts) == 3 {
+				length, _ = strconv.Atoi(parts[0]) // our own number, as is the next
+				attempts, _ = strconv.Atoi(parts[1])
+			}
+			if len(parts) != 3 || len(parts[2]) < length {
 				return letters, errors.New("a dead item makes no sense")
 			}
-			attempts, _ := strconv.Atoi(parts[1]) // our own number
-			letters = append(letters, Letter{Key: parts[0], Attempts: attempts, Payload: []byte(parts[2])})
+			letters = append(letters, Letter{Key: parts[2][:length], Attempts: attempts, Payload: []byte(parts[2][length:])})
 		}
 	}
 	return letters, nil

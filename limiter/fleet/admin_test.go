@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"pace/limiter/redistest"
 )
 
@@ -169,6 +171,59 @@ func TestFinishedJobExpires(t *testing.T) {
 	again := join(t, s.URL, Options{Job: "end"})
 	if again.Record().Finished.IsZero() {
 		t.Error("who comes later does not see that it is finished")
+	}
+}
+
+// Who looks at a finished job ends what its finisher began before it was killed.
+func TestFinisherDies(t *testing.T) {
+	s := redistest.Start(t)
+	j := join(t, s.URL, Options{Job: "end", Expect: 600_000}) // 2,400 shards
+	for i := range 600 {
+		add(t, j, entry(j, "a", fmt.Sprint(i)))
+	}
+	l := lease(t, j, 1, 1000)[0]
+	ack(t, j, l.Lease, 0, l.Items...)
+	release(t, j, Released{Lease: l.Lease, Gap: time.Second})
+	late := join(t, s.URL, Options{Job: "end"})
+	late.die()
+	j.die()
+	for _, step := range []struct {
+		script *redis.Script
+		args   []any
+	}{{finishScript, nil}, {tidyScript, []any{j.record.Shards, j.o.Keep.Milliseconds()}}} {
+		if reply, err := j.eval(t.Context(), step.script, 0, step.args...); err != nil || number(reply) == 2 {
+			t.Fatal(reply, err)
+		}
+	}
+	staying := func() (n int) {
+		keys, err := s.Do("KEYS", "*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key := range strings.SplitSeq(keys, "\n") {
+			if ttl, err := s.Do("PTTL", key); err != nil || ttl == "-1" {
+				n++
+			}
+		}
+		return n
+	}
+	if n := staying(); n == 0 || n > 400 {
+		t.Fatalf("%d keys stay after the first step", n)
+	}
+	// A worker that was late adds nothing, and leases nothing.
+	if got := add(t, late, entry(late, "b", "late"))[0]; got != Seen {
+		t.Errorf("a finished job takes something: %v", got)
+	}
+	if l, err := late.Claim(t.Context(), "b"); err != nil || l != nil {
+		t.Errorf("and leases it: %v, %v", l, err)
+	}
+	boss, err := Look(t.Context(), Options{URL: s.URL, Job: "end"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = boss.Leave() }()
+	if n := staying(); n > 0 {
+		t.Errorf("%d keys stay", n)
 	}
 }
 

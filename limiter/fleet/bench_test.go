@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,21 +48,7 @@ func BenchmarkLeaseAck(b *testing.B) {
 			fill()
 			b.StartTimer()
 		}
-		leases := lease(b, j, 8, 10)
-		var acks []*Acked
-		var released []Released
-		for _, l := range leases {
-			a := &Acked{Lease: l.Lease}
-			for _, item := range l.Items {
-				a.IDs = append(a.IDs, item.ID)
-			}
-			n += len(l.Items)
-			acks, released = append(acks, a), append(released, Released{Lease: l.Lease})
-		}
-		if err := j.Ack(b.Context(), acks...); err != nil {
-			b.Fatal(err)
-		}
-		release(b, j, released...)
+		n += leaseEighty(b, j)
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "items/s")
 }
@@ -69,7 +56,10 @@ func BenchmarkLeaseAck(b *testing.B) {
 // BenchmarkSeenBytes notes members, as many as the job expects, and reports what each takes of the server's memory.
 func BenchmarkSeenBytes(b *testing.B) {
 	s := redistest.Start(b)
-	const members = 1_000_000
+	members := 1_000_000
+	if os.Getenv("PACE_TEST_FULL") != "" {
+		members = 10_000_000
+	}
 	used := func() int {
 		info, err := s.Do("INFO", "memory")
 		if err != nil {
@@ -82,7 +72,7 @@ func BenchmarkSeenBytes(b *testing.B) {
 		return n
 	}
 	for b.Loop() {
-		j := join(b, s.URL, Options{Job: "seen" + strconv.Itoa(b.N), Expect: members})
+		j := join(b, s.URL, Options{Job: "seen" + strconv.Itoa(b.N), Expect: int64(members)})
 		before := used()
 		for first := 0; first < members; first += 500 {
 			entries := make([]Entry, 500)
@@ -91,7 +81,7 @@ func BenchmarkSeenBytes(b *testing.B) {
 			}
 			add(b, j, entries...)
 		}
-		b.ReportMetric(float64(used()-before)/members, "B/member")
+		b.ReportMetric(float64(used()-before)/float64(members), "B/member")
 		if err := j.Delete(b.Context()); err != nil {
 			b.Fatal(err)
 		}

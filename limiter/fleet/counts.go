@@ -83,7 +83,7 @@ func (j *Job) sum(ctx context.Context, name string) (total int64, err error) {
 	return total, err
 }
 
-// finish closes the job, and lets its keys go after a time.
+// finish closes the job if everything in it is done, and lets its keys go after a time.
 func (j *Job) finish(ctx context.Context) (bool, error) {
 	reply, err := j.eval(ctx, finishScript, 0)
 	if err != nil {
@@ -95,7 +95,7 @@ func (j *Job) finish(ctx context.Context) (bool, error) {
 	case 1:
 		err = j.expire(ctx)
 	}
-	return true, err
+	return err == nil, err
 }
 
 // Counts reads how far the job is.

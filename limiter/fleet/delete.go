@@ -77,24 +77,19 @@ func (j *Job) keysOf(partition int) []string {
 	return keys
 }
 
-// expire lets all keys of a finished job go after the time that it is kept. Items it has none.
+// expire lets all keys of a finished job go after the time that it is kept. All workers do it together: what one began that
+// was killed, another ends. Items the job has none.
 func (j *Job) expire(ctx context.Context) error {
-	later := func(ctx context.Context, p redis.Pipeliner, key string) { p.PExpire(ctx, key, j.o.Keep) }
-	for partition := range j.record.Partitions {
-		over := func(ctx context.Context, p redis.Pipeliner, key string) { p.HSet(ctx, key, "over", 1) }
-		if err := j.eachKey(ctx, []string{j.key(partition, "part")}, over); err != nil {
+	for partition := j.record.Partitions - 1; partition >= 0; {
+		reply, err := j.eval(ctx, tidyScript, partition, j.record.Shards, j.o.Keep.Milliseconds())
+		if err != nil {
 			return err
 		}
-		keys := append(j.keysOf(partition), j.key(partition, "part"))
-		if err := j.eachKey(ctx, keys, later); err != nil {
-			return err
+		if number(reply) == 1 {
+			partition--
 		}
 	}
-	var last []string
-	for _, name := range jobKeys {
-		last = append(last, j.key(0, name))
-	}
-	return j.eachKey(ctx, last, later)
+	return nil
 }
 
 func unlink(ctx context.Context, p redis.Pipeliner, key string) { p.Unlink(ctx, key) }

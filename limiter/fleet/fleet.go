@@ -45,6 +45,9 @@ type Options struct {
 	// MaxPending and MaxPendingPerKey bound the items that wait, of all keys and of each. 0 is unlimited. Each of several
 	// partitions has its part of MaxPending.
 	MaxPending, MaxPendingPerKey int
+	// MaxCounted is how many items are ever added that are [Counted]: exactly so in one partition, and each of several has
+	// its part. 0 is unlimited.
+	MaxCounted int
 
 	// What follows is the job's from its first worker on.
 
@@ -124,10 +127,19 @@ func Open(ctx context.Context, o Options) (*Job, error) {
 		_ = j.rdb.Close()
 		return nil, err
 	}
+	j.o.Patience = patienceOf(o)
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	j.stop = stop
 	j.wg.Go(func() { j.keep(keeping) })
 	return j, nil
+}
+
+// patienceOf returns how long a job waits for its server once it was there.
+func patienceOf(o Options) time.Duration {
+	if o.Patience == 0 {
+		return defaultPatience
+	}
+	return o.Patience
 }
 
 // connect checks the options and reaches the server.
@@ -155,9 +167,8 @@ func connect(ctx context.Context, o Options) (*Job, error) {
 	} else {
 		j.rdb = redis.NewClient(at.options.Simple())
 	}
-	j.o.Patience = min(o.Patience, startPatience)
+	j.o.Patience = min(o.Patience, startPatience) // until it is opened
 	err = j.retry(ctx, "reach", func(ctx context.Context) error { return j.rdb.Ping(ctx).Err() })
-	j.o.Patience = o.Patience
 	if err != nil {
 		_ = j.rdb.Close()
 		return nil, err
@@ -170,9 +181,7 @@ func (o *Options) setDefaults(cluster bool) {
 		o.Lease = defaultLease
 	}
 	o.Lease = max(o.Lease, leastLease)
-	if o.Patience == 0 {
-		o.Patience = defaultPatience
-	}
+	o.Patience = patienceOf(*o)
 	if o.MaxAttempts == 0 {
 		o.MaxAttempts = defaultMaxAttempts
 	}

@@ -3,6 +3,8 @@ package fleet
 import (
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,7 +122,7 @@ func TestMaxPendingOfAll(t *testing.T) {
 
 // Payloads and keys are bytes: nothing in them means anything to the scripts.
 func TestAnyBytes(t *testing.T) {
-	j := join(t, redistest.Start(t).URL, Options{Lease: leastLease})
+	j := join(t, redistest.Start(t).URL, Options{Lease: leastLease, MaxAttempts: 2})
 	payload := ""
 	for i := range 256 {
 		payload += string([]byte{byte(i)})
@@ -130,6 +132,16 @@ func TestAnyBytes(t *testing.T) {
 	l := lease(t, j, 1, 1)[0]
 	l.lose()
 	l = lease(t, j, 1, 1)[0] // it has been through the script that gives back
+	defer func() {
+		l.lose()
+		for c := counts(t, j); c.Dead == 0; c = counts(t, j) {
+			ask(t, j)
+		}
+		letters, err := j.Dead(t.Context(), 5)
+		if err != nil || len(letters) != 1 || letters[0].Key != key || string(letters[0].Payload) != "1 2 3\n"+payload {
+			t.Errorf("dead: %+v, %v", letters, err)
+		}
+	}()
 	if l.Key != key || string(l.Items[0].Payload) != "1 2 3\n"+payload || l.Items[0].Attempts != 1 {
 		t.Errorf("key %q: %+v", l.Key, l.Items)
 	}
@@ -215,16 +227,47 @@ func testSourceHoldsTheJobOpen(t *testing.T, url string) {
 	}
 }
 
-func TestQuota(t *testing.T) {
+// What many workers add at the same moment, and what they add again, is exactly what the job may have.
+func TestMaxCounted(t *testing.T) {
 	url := redistest.Start(t).URL
-	a, b := join(t, url, Options{}), join(t, url, Options{})
-	for _, c := range []struct {
-		j       *Job
-		n, want int
-	}{{a, 6, 6}, {b, 6, 4}, {a, 1, 0}, {a, -3, -3}, {b, 5, 3}} {
-		if got, err := c.j.Quota(t.Context(), c.n, 10); err != nil || got != c.want {
-			t.Errorf("%d: got %d, %v, want %d", c.n, got, err, c.want)
-		}
+	const most = 500
+	var added atomic.Int64
+	var all sync.WaitGroup
+	for range 4 {
+		j := join(t, url, Options{MaxCounted: most})
+		all.Go(func() {
+			for i := 0; i < 1200; i += 7 {
+				var entries []Entry
+				for n := i; n < i+7; n++ {
+					e := entry(j, fmt.Sprint(n%10), fmt.Sprint(n))
+					e.Kind = Counted
+					entries = append(entries, e, Entry{Key: "other", Payload: []byte("x")})
+				}
+				outcomes, err := j.Add(t.Context(), entries...)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for n, outcome := range outcomes {
+					if n%2 == 0 && outcome == Added {
+						added.Add(1)
+					} else if n%2 == 1 && outcome != Added {
+						t.Errorf("one that is not counted: %v", outcome)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	j := join(t, url, Options{MaxCounted: most})
+	e := entry(j, "new", "x")
+	e.Kind = Counted
+	if got := add(t, j, e)[0]; got != Over || added.Load() != most {
+		t.Errorf("%d were added, and then one more is %v", added.Load(), got)
+	}
+	e.Kind = Ask
+	if got := add(t, j, e)[0]; got != Added {
+		t.Error("what was too much is noted")
 	}
 }
 

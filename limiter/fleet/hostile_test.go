@@ -22,6 +22,7 @@ type world struct {
 	left  int // items that may still be added
 	next  int
 	acked map[string]int
+	late  map[string]bool // items that a finished job did not take, or that a reply got lost of
 }
 
 func (w *world) roll(n int) int {
@@ -99,9 +100,18 @@ func (w *world) live(ctx context.Context, j *Job) (over bool, err error) {
 func (w *world) finish(ctx context.Context, j *Job, l Leased) error {
 	items := l.Items
 	for len(items) > 0 {
-		if _, err := j.Add(ctx, w.children(j, w.roll(3))...); err != nil {
+		children := w.children(j, w.roll(3))
+		outcomes, err := j.Add(ctx, children...)
+		if err != nil {
 			return err
 		}
+		w.mu.Lock()
+		for i, outcome := range outcomes {
+			if outcome != Added {
+				w.late[string(children[i].Payload)] = true
+			}
+		}
+		w.mu.Unlock()
 		a := &Acked{Lease: l.Lease, Want: w.roll(3)}
 		for _, item := range items {
 			a.IDs = append(a.IDs, item.ID)
@@ -132,7 +142,7 @@ func TestNothingIsLostNorDoneTwice(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			s := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
 			w := &world{
-				t: t, url: s.URL, name: "job", rnd: rand.New(rand.NewPCG(seed, 1)), left: 300, acked: map[string]int{},
+				t: t, url: s.URL, name: "job", rnd: rand.New(rand.NewPCG(seed, 1)), left: 300, acked: map[string]int{}, late: map[string]bool{},
 			}
 			first := join(t, s.URL, Options{Job: "job", Lease: 150 * time.Millisecond, MaxAttempts: 1 << 20})
 			add(t, first, w.children(first, 20)...)
@@ -151,12 +161,13 @@ func TestNothingIsLostNorDoneTwice(t *testing.T) {
 			}
 			workers.Wait()
 			c := counts(t, first)
-			if int(c.Added) != w.next || int(c.Done) != w.next || c.Dead != 0 || c.Keys != c.Leased {
-				t.Errorf("%d items, and %+v", w.next, c)
+			if n := int(c.Added); n < w.next-len(w.late) || n > w.next || c.Done != c.Added || c.Dead != 0 || c.Keys != c.Leased {
+				t.Errorf("%d items, of which %d came late, and %+v", w.next, len(w.late), c)
 			}
 			for i := range w.next {
 				// A server that is killed may have done what it gave no answer to: the worker then sees a lease that is over.
-				if n := w.acked[fmt.Sprint(i+1)]; n > 1 || n == 0 && seed%3 != 0 {
+				what := fmt.Sprint(i + 1)
+				if n := w.acked[what]; n > 1 || n == 0 && seed%3 != 0 && !w.late[what] {
 					t.Errorf("item %d was done %d times", i+1, n)
 				}
 			}

@@ -12,8 +12,10 @@ import (
 // keep renews the leases each third of their time, and tells the job that this worker is alive, until ctx ends.
 func (j *Job) keep(ctx context.Context) {
 	third := j.o.Lease / 3
-	renewed, beaten := sinceBoot(), sinceBoot()
-	pause := min(third, beatEvery)
+	renewed := sinceBoot()
+	// Workers that come together are to know of each other before they have divided what there is.
+	usual := min(third, firstBeat)
+	pause := usual
 	for {
 		t := time.NewTimer(pause)
 		select {
@@ -22,7 +24,8 @@ func (j *Job) keep(ctx context.Context) {
 			t.Stop()
 			return
 		}
-		pause = min(third, beatEvery)
+		usual = min(third, beatEvery, 2*usual)
+		pause = usual
 		var err error
 		if sinceBoot()-renewed >= third-pause/2 {
 			at := sinceBoot()
@@ -30,11 +33,8 @@ func (j *Job) keep(ctx context.Context) {
 				renewed = at
 			}
 		}
-		if err == nil && sinceBoot()-beaten >= min(third, beatEvery)/2 {
-			at := sinceBoot()
-			if err = j.beatOnce(ctx); err == nil {
-				beaten = at
-			}
+		if err == nil {
+			err = j.beatOnce(ctx)
 		}
 		if err != nil {
 			// Soon again: what is late for its deadline is lost.
@@ -45,6 +45,7 @@ func (j *Job) keep(ctx context.Context) {
 
 const (
 	beatEvery  = time.Second
+	firstBeat  = 100 * time.Millisecond
 	retryEvery = 100 * time.Millisecond
 )
 

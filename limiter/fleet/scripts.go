@@ -27,8 +27,8 @@ var (
 	sourceText string
 	//go:embed scripts/finish.lua
 	finishText string
-	//go:embed scripts/quota.lua
-	quotaText string
+	//go:embed scripts/tidy.lua
+	tidyText string
 	//go:embed scripts/share.lua
 	shareText string
 	//go:embed scripts/claim.lua
@@ -48,7 +48,7 @@ var (
 	beatScript    = redis.NewScript(common + beatText)
 	sourceScript  = redis.NewScript(common + sourceText)
 	finishScript  = redis.NewScript(common + finishText)
-	quotaScript   = redis.NewScript(common + quotaText)
+	tidyScript    = redis.NewScript(common + tidyText)
 	shareScript   = redis.NewScript(common + shareText)
 	claimScript   = redis.NewScript(common + claimText)
 	beginScript   = redis.NewScript(beginText)

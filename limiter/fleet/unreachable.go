@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,9 +22,30 @@ type UnreachableError struct {
 }
 
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("redis at %s did not answer for %v: %v (start it, or check --fleet; the job goes on where it was)",
-		e.Addr, e.For.Round(time.Second), e.err)
+	if reply := redis.Error(nil); errors.As(e.err, &reply) {
+		return fmt.Sprintf("redis at %s was of no use for %v: %v (see to it, or name another in --fleet; the job goes on where it was)",
+			e.Addr, e.For.Round(time.Second), e.err)
+	}
+	return fmt.Sprintf("redis at %s did not answer for %v: %v (start it, or check --fleet: rediss:// is TLS, redis:// is not; "+
+		"the job goes on where it was)", e.Addr, e.For.Round(time.Second), e.err)
 }
+
+// Unwrap returns what a connection, or the server, said last.
+func (e *UnreachableError) Unwrap() error { return e.err }
+
+// DeniedError says that a server does not let a user in, or not do what a job must.
+type DeniedError struct {
+	Addr string
+	err  error
+}
+
+func (e *DeniedError) Error() string {
+	return fmt.Sprintf("redis at %s refuses: %v (--fleet, or PACE_FLEET_USERNAME and PACE_FLEET_PASSWORD, say who asks; "+
+		"limiter/fleet/README.md has the rights that it needs)", e.Addr, e.err)
+}
+
+// Unwrap returns what the server said.
+func (e *DeniedError) Unwrap() error { return e.err }
 
 // FullError says that a server has no room left for what a job must write.
 type FullError struct{ Addr string }
@@ -56,17 +80,21 @@ func (j *Job) retry(ctx context.Context, verb string, do func(context.Context) e
 			return last.error
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case denied(err):
+			return &DeniedError{Addr: j.addr, err: err}
+		case foreign(err):
+			return fmt.Errorf("what answers at %s is no redis: %w", j.addr, err)
 		case !passing(err):
 			return fmt.Errorf("cannot %s redis at %s: %w", verb, j.addr, err)
 		}
 		if spent := time.Since(start); spent >= j.o.Patience {
-			if redis.HasErrorPrefix(err, "OOM") {
+			if full(err) {
 				return &FullError{Addr: j.addr}
 			}
 			return &UnreachableError{Addr: j.addr, For: spent, err: err}
 		}
 		if pause == firstBackoff {
-			j.log.Warn("redis does not answer; waiting for it", "address", j.addr, "error", err)
+			j.log.Warn(waiting(err), "address", j.addr, "error", err)
 		}
 		// Half of it is by chance, so that a fleet does not come back in step.
 		t := time.NewTimer(pause/2 + rand.N(pause/2))
@@ -77,6 +105,19 @@ func (j *Job) retry(ctx context.Context, verb string, do func(context.Context) e
 			return context.Cause(ctx)
 		}
 	}
+}
+
+func full(err error) bool { return saysAny(err, []string{"OOM"}) }
+
+// waiting says what is waited for.
+func waiting(err error) string {
+	switch reply := redis.Error(nil); {
+	case full(err):
+		return "redis is full; waiting for room"
+	case errors.As(err, &reply):
+		return "redis is not ready; waiting for it"
+	}
+	return "redis does not answer; waiting for it"
 }
 
 // finalError is what do found by itself, so that to ask again is of no use.
@@ -95,20 +136,36 @@ func passing(err error) bool {
 		// Not the server's word: the connection's. But a certificate stays as it is.
 		return !failedTLS(err)
 	}
-	for _, word := range passingWords {
-		if redis.HasErrorPrefix(err, word) {
-			return true
-		}
-	}
-	return false
+	return saysAny(err, passingWords)
 }
+
+// denials begin the errors of a server that knows the user, or does not, and wants none of it. Those of a script's
+// commands come as the script's.
+var denials = []string{"NOAUTH", "WRONGPASS", "NOPERM", "The user executing the script can't", "ACL failure in script"}
+
+func denied(err error) bool { return saysAny(err, denials) }
+
+// saysAny says whether a server's error begins with one of the words. Before Redis 7 an error of a script's command stands
+// within the script's: "Error running script (call to f_…): @user_script: 12: -OOM …".
+func saysAny(err error, words []string) bool {
+	reply := redis.Error(nil)
+	return errors.As(err, &reply) && slices.ContainsFunc(words, func(word string) bool {
+		return redis.HasErrorPrefix(err, word) || strings.Contains(reply.Error(), ": -"+word+" ")
+	})
+}
+
+// foreign says whether a reply is of another protocol. The client has no type for that.
+func foreign(err error) bool { return strings.HasPrefix(err.Error(), "redis: can't parse ") }
 
 // failedTLS says whether TLS itself failed: who does not speak it, or cannot prove who it is, will not later.
 func failedTLS(err error) bool {
 	var (
 		certificate *tls.CertificateVerificationError
 		record      tls.RecordHeaderError
-		alert       tls.AlertError
+		alert       *net.OpError
 	)
-	return errors.As(err, &certificate) || errors.As(err, &record) || errors.As(err, &alert)
+	if errors.As(err, &alert) && alert.Op == "remote error" { // so crypto/tls calls what the other side complains of
+		return true
+	}
+	return errors.As(err, &certificate) || errors.As(err, &record)
 }

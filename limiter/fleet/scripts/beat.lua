@@ -1,5 +1,6 @@
 -- In partition 0. ARGV: id, worker, what it says of itself ('' if it leaves), milliseconds after which one is gone
 -- Replies how many workers there are, and 1 if the job is finished.
+evenIfFull()
 local beats, workers = tag .. 'beats', tag .. 'workers'
 if ARGV[3] == '' then
   redis.call('ZREM', beats, ARGV[2])

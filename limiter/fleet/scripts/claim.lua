@@ -1,12 +1,13 @@
 -- Leases one key, with no items, if nobody holds it and it is due; else it is wished for. ARGV: id, worker, milliseconds of a lease, key
 -- Replies {token, gap, note}, or {} if it cannot be had now.
 local ttl, key = tonumber(ARGV[3]), ARGV[4]
+if redis.call('HEXISTS', part, 'over') == 1 then return {} end
 local token = math.max(number(part, 'tok') + 1, micros)
 if number(part, 'quiet') > now or (redis.call('HGET', part, 'state') or '') ~= '' then return {} end
 if string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ~= redis.call('HGET', part, 'run') then return {} end
 if redis.call('HEXISTS', tag .. 'tok', key) == 1 or number(tag .. 'next', key) > now then
   -- Its holder is told with the next renewal, and until then nobody else takes it.
-  if redis.call('HEXISTS', part, 'over') == 0 then redis.call('HSET', tag .. 'wish', key, int(now + 2 * ttl)) end
+  redis.call('HSET', tag .. 'wish', key, int(now + 2 * ttl))
   return {}
 end
 redis.call('HDEL', tag .. 'wish', key)

@@ -1,7 +1,7 @@
 -- Begins every script. KEYS[1] is the record of a partition, {PREFIX:JOB:N}:part; all other keys have the same tag, so
 -- that Cluster keeps them in one slot. ARGV[1] is the id that the job was created with.
 --
---   part   hash  id, added, done, dead, seq, tok, run, quiet, ttl, state, over, sources
+--   part   hash  id, added, done, dead, seq, tok, run, quiet, ttl, state, over, sources, counted, tidied
 --   s:N    set   shard N of the seen-set: 64-bit integers, so that Redis keeps it as an intset
 --   q:KEY  list  items that wait, "SEQ ATTEMPTS PAYLOAD"
 --   h:KEY  hash  items that are handed out, SEQ -> "ATTEMPTS PAYLOAD"
@@ -13,7 +13,7 @@
 --   note   hash  KEY -> what its last holder left for the next
 --   wish   hash  KEY -> until when it is kept for one who could not claim it
 --   adm    hash  KEY -> how many items it was given in all
---   dead   list  "KEY\nATTEMPTS\nPAYLOAD" of items that were tried too often
+--   dead   list  "LENGTH ATTEMPTS KEYPAYLOAD" of items that were tried too often, with the length of the key
 --
 -- All times are this server's, in milliseconds since 1970.
 local part = KEYS[1]
@@ -53,7 +53,7 @@ local function giveBack(key, most)
     attempts = tonumber(attempts)
     if most then attempts = attempts + 1 end
     if most and most > 0 and attempts >= most then
-      redis.call('RPUSH', tag .. 'dead', key .. '\n' .. int(attempts) .. '\n' .. payload)
+      redis.call('RPUSH', tag .. 'dead', #key .. ' ' .. int(attempts) .. ' ' .. key .. payload)
       redis.call('HINCRBY', part, 'done', 1)
       redis.call('HINCRBY', part, 'dead', 1)
     else
@@ -79,3 +79,7 @@ local function free(key, at)
   end
   if redis.call('EXISTS', tag .. 'q:' .. key) == 1 then redis.call('ZADD', tag .. 'due', int(at), key) end
 end
+
+-- evenIfFull lets a script that makes room, or takes none, write to a server whose memory is full: Redis refuses only a
+-- script that has changed nothing yet, and a DEL is let through.
+local function evenIfFull() redis.call('DEL', tag .. 'none') end

@@ -7,6 +7,7 @@ local function set(name, key, value, none)
     redis.call('HSET', tag .. name, key, value)
   end
 end
+evenIfFull()
 local reply = {}
 for i = 2, #ARGV, 6 do
   local key, pause = ARGV[i], tonumber(ARGV[i + 2])

@@ -1,5 +1,6 @@
 -- ARGV: id, milliseconds of a lease, then for each: key, token
 -- Replies for each lease: 1; 2 if another worker waits for the key; 0 if the lease is another's by now.
+evenIfFull()
 local reply = {}
 for i = 3, #ARGV, 2 do
   local mine = redis.call('HGET', tag .. 'tok', ARGV[i]) == ARGV[i + 1]
