@@ -132,6 +132,7 @@ var contract = []struct {
 	{"ReleaseTellsTheNextHolder", testReleaseTellsTheNextHolder},
 	{"SourceHoldsTheJobOpen", testSourceHoldsTheJobOpen},
 	{"LateWorker", testLateWorker},
+	{"SharedRate", testSharedRate},
 }
 
 func TestOneServer(t *testing.T) {

@@ -31,6 +31,8 @@ var (
 	tidyText string
 	//go:embed scripts/share.lua
 	shareText string
+	//go:embed scripts/rate.lua
+	rateText string
 	//go:embed scripts/claim.lua
 	claimText string
 	//go:embed scripts/begin.lua
@@ -50,6 +52,7 @@ var (
 	finishScript  = redis.NewScript(common + finishText)
 	tidyScript    = redis.NewScript(common + tidyText)
 	shareScript   = redis.NewScript(common + shareText)
+	rateScript    = redis.NewScript(common + rateText)
 	claimScript   = redis.NewScript(common + claimText)
 	beginScript   = redis.NewScript(beginText)
 	jobScript     = redis.NewScript(jobText)
