@@ -132,6 +132,13 @@ var contract = []struct {
 	{"ReleaseTellsTheNextHolder", testReleaseTellsTheNextHolder},
 	{"SourceHoldsTheJobOpen", testSourceHoldsTheJobOpen},
 	{"LateWorker", testLateWorker},
+	{"GroupEndsWhenAllIsDone", testGroupEndsWhenAllIsDone},
+	{"GroupWithoutItemsEndsAtOnce", testGroupWithoutItemsEndsAtOnce},
+	{"GroupFails", testGroupFails},
+	{"LateAcksCountOnce", testLateAcksCountOnce},
+	{"GroupsWaitForTheirChildren", testGroupsWaitForTheirChildren},
+	{"HigherRanksComeFirst", testHigherRanksComeFirst},
+	{"ItemsAreAddedToAGroup", testItemsAreAddedToAGroup},
 }
 
 func TestOneServer(t *testing.T) {

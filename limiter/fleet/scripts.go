@@ -33,6 +33,12 @@ var (
 	shareText string
 	//go:embed scripts/claim.lua
 	claimText string
+	//go:embed scripts/group.lua
+	groupText string
+	//go:embed scripts/child.lua
+	childText string
+	//go:embed scripts/fail.lua
+	failText string
 	//go:embed scripts/begin.lua
 	beginText string
 	//go:embed scripts/job.lua
@@ -51,6 +57,9 @@ var (
 	quotaScript   = redis.NewScript(common + quotaText)
 	shareScript   = redis.NewScript(common + shareText)
 	claimScript   = redis.NewScript(common + claimText)
+	groupScript   = redis.NewScript(common + groupText)
+	childScript   = redis.NewScript(common + childText)
+	failScript    = redis.NewScript(common + failText)
 	beginScript   = redis.NewScript(beginText)
 	jobScript     = redis.NewScript(jobText)
 )
