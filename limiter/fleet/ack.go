@@ -12,8 +12,8 @@ type Acked struct {
 	Want  int
 	// Failure, if not empty, is why the group of the key has failed: its end is told the first that comes.
 	Failure string
-	More  []Item // after Ack
-	Lost  bool   // after Ack: the lease is over, and none of the items counts
+	More    []Item // after Ack
+	Lost    bool   // after Ack: the lease is over, and none of the items counts
 }
 
 // Ack counts items as done, for good when it returns, and hands out more of their keys. Each lease may stand in the list
