@@ -13,14 +13,15 @@ import (
 
 // What an item of a fleet's copy is.
 const (
-	itemStart  = "start"  // the sources themselves
-	itemList   = "list"   // a folder: make it, and add what is in it
-	itemSmall  = "small"  // files and entries of a folder that one worker copies
-	itemBegin  = "begin"  // a large file: add its chunks
-	itemChunk  = "chunk"  // of a large file
-	itemFinish = "finish" // a large file of which all chunks are done
-	itemClose  = "close"  // a folder of which all is done
-	itemSettle = "settle" // the job, of which all is done
+	itemStart   = "start"   // the sources themselves
+	itemList    = "list"    // a folder: make it, and add what is in it
+	itemSmall   = "small"   // files of a folder that one worker copies
+	itemEntries = "entries" // what a folder holds besides files and folders
+	itemBegin   = "begin"   // a large file: add its chunks
+	itemChunk   = "chunk"   // of a large file
+	itemFinish  = "finish"  // a large file of which all chunks are done
+	itemClose   = "close"   // a folder of which all is done
+	itemSettle  = "settle"  // the job, of which all is done
 )
 
 // The ranks of their keys. What ends something comes first and what begins something last, so that what waits stays little.
@@ -37,7 +38,7 @@ type fleetItem struct {
 	source int    // which of the sources
 	rel    string // in it
 
-	names   []string // of small
+	names   []string // of small and entries
 	size    int64    // of a large file, as are the next
 	version string   // that begin has found
 	chunk   int64    // bytes of each but the last
@@ -49,7 +50,7 @@ type fleetItem struct {
 func (it fleetItem) String() string {
 	fields := []string{it.kind, strconv.Itoa(it.source), it.rel}
 	switch it.kind {
-	case itemSmall:
+	case itemSmall, itemEntries:
 		fields = append(fields, strings.Join(it.names, "/"))
 	case itemChunk, itemFinish:
 		fields = append(fields, strconv.FormatInt(it.size, 10), it.version, strconv.FormatInt(it.chunk, 10), it.token, "")
@@ -74,7 +75,7 @@ func parseFleetItem(payload []byte) (fleetItem, error) {
 	}
 	it.source = int(number(f[1]))
 	switch it.kind {
-	case itemSmall:
+	case itemSmall, itemEntries:
 		if len(f) != 4 {
 			return it, errItem
 		}
@@ -140,7 +141,7 @@ func FleetItem(payload []byte) string {
 	switch it.kind {
 	case itemStart, itemSettle:
 		return it.kind
-	case itemSmall:
+	case itemSmall, itemEntries:
 		return fmt.Sprintf("%d files in %q", len(it.names), it.rel)
 	case itemChunk:
 		return fmt.Sprintf("bytes from %d of %q", it.at().off, it.rel)
