@@ -78,13 +78,14 @@ func isCopy(to place, what found) bool {
 }
 
 func (s *fleetLarge) write(ctx context.Context, p []byte, off int64) error {
-	if s.ground.Verify {
-		s.mu.Lock()
-		sums := s.written
-		s.mu.Unlock()
-		sums.add(s.ground.Hash, p, off)
+	if err := s.in.writePart(ctx, p, off); err != nil || !s.ground.Verify {
+		return err
 	}
-	return s.in.writePart(ctx, p, off)
+	sum := sumAt(s.ground.Hash, p, off)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.written.ranges = append(s.written.ranges, sum) // not before it is written: a sync may be just looking
+	return nil
 }
 
 func (s *fleetLarge) sync(ctx context.Context) error {
