@@ -246,7 +246,7 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	if f.state != "" {
 		f.resume = "pace crawl --state " + shellWord(f.state)
 	} else if f.shared.url != "" {
-		f.resume = f.shared.resumeWords()
+		f.resume = f.shared.resumeWords("crawl")
 		if f.output != "-" {
 			f.resume += " --output " + shellWord(f.output)
 		}
