@@ -29,6 +29,7 @@ type model struct {
 	t       *rapid.T
 	s       *redistest.Server
 	name    string
+	names   []string // of its keys
 	workers []*Job
 	leases  []*modelLease // all that there ever were
 	keys    map[string]*modelKey
@@ -88,7 +89,7 @@ func (m *model) add(*rapid.T) {
 	var entries []Entry
 	var want []Outcome
 	for i := range rapid.IntRange(1, 4).Draw(m.t, "entries") {
-		name := rapid.SampledFrom(strangeKeys).Draw(m.t, "key")
+		name := rapid.SampledFrom(m.names).Draw(m.t, "key")
 		what := strconv.Itoa(rapid.IntRange(0, 30).Draw(m.t, "what"))
 		kind := rapid.SampledFrom([]Kind{IfNew, Always, Note, Ask, Counted}).Draw(m.t, "kind")
 		e := Entry{Kind: kind, Key: name, Member: w.MemberOf([]byte(what))}
@@ -261,7 +262,7 @@ func (m *model) renew(*rapid.T) {
 }
 
 func (m *model) claim(*rapid.T) {
-	w, name := m.worker(), rapid.SampledFrom(strangeKeys).Draw(m.t, "key")
+	w, name := m.worker(), rapid.SampledFrom(m.names).Draw(m.t, "key")
 	l, err := w.Claim(m.t.Context(), name)
 	m.must(err)
 	k := m.key(name)
@@ -357,6 +358,7 @@ func TestAnyOrderOfCalls(t *testing.T) {
 	var jobs atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &model{t: rt, s: s, name: fmt.Sprint("job", jobs.Add(1), "."), keys: map[string]*modelKey{}, seen: map[string]bool{}}
+		m.names = rapid.SliceOfNDistinct(rapid.SampledFrom(strangeKeys), 1, 3, rapid.ID).Draw(rt, "keys")
 		for range rapid.IntRange(1, 3).Draw(rt, "workers") {
 			j, err := Open(rt.Context(), Options{URL: s.URL, Job: m.name, Lease: time.Hour, MaxAttempts: modelAttempts, Expect: 1000})
 			m.must(err)

@@ -9,7 +9,9 @@ while i <= #ARGV do
   local one = {0}
   if redis.call('HGET', tag .. 'tok', key) == token then
     one[1] = 1
-    if n > 0 then done = done + redis.call('HDEL', tag .. 'h:' .. key, unpack(ARGV, i, i + n - 1)) end
+    for first = i, i + n - 1, 1000 do -- a call takes no more than Lua's stack holds
+      done = done + redis.call('HDEL', tag .. 'h:' .. key, unpack(ARGV, first, math.min(first + 999, i + n - 1)))
+    end
     if state == '' then take(key, want, one) end
   end
   i = i + n
