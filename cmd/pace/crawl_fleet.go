@@ -36,6 +36,14 @@ func (f *fleetFlags) flags() []cli.Flag {
 	}
 }
 
+// check returns an error if the URL or the job's name cannot be one.
+func (f *fleetFlags) check(command string) error {
+	if err := fleet.Check(f.url, f.job); err != nil {
+		return usagef(command, "%v", err)
+	}
+	return nil
+}
+
 func (f *fleetFlags) options() fleet.Options {
 	return fleet.Options{
 		URL: f.url, Job: f.job, Username: os.Getenv(fleetUsername), Password: os.Getenv(fleetPassword),
@@ -89,6 +97,8 @@ func (f *shared) check(command string) error {
 		return usagef(command, "--fleet needs the job's name: --job NAME")
 	case f.url != "" && f.lease < time.Second:
 		return usagef(command, "--fleet-lease %v: a lease lasts at least a second", f.lease)
+	case f.url != "":
+		return f.fleetFlags.check(command)
 	}
 	return nil
 }
