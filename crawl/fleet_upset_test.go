@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -16,20 +17,22 @@ import (
 
 // upsetFleet crawls with some workers, does something while a page is being written, and returns all that was written and
 // the workers' errors.
-func upsetFleet(t *testing.T, s *redistest.Server, workers int, upset func(fleet.Options)) (string, []error) {
+func upsetFleet(t *testing.T, url string, workers int, upset func(fleet.Options)) (string, []error) {
 	t.Helper()
 	resolve, seeds := fleetSite(t, http.NotFound, "a.test", "b.test", "c.test", "d.test")
 	o := Options{
 		Workers: 2, Seeds: seeds, Depth: 2, Resolve: resolve, Rate: 20, PerHost: 1, Timeout: time.Minute,
-		Fleet: &fleet.Options{URL: s.URL, Job: "job", Lease: 10 * time.Second},
+		Fleet: &fleet.Options{URL: url, Job: "job", Lease: 3 * time.Second},
 	}
 	var mu sync.Mutex
 	var all bytes.Buffer
+	reached, done := make(chan struct{}), make(chan struct{})
 	o.Output = writerFunc(func(p []byte) (int, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if before := strings.Count(all.String(), "\n"); before < 6 && before+bytes.Count(p, []byte("\n")) >= 6 {
-			upset(*o.Fleet)
+			close(reached)
+			<-done
 		}
 		return all.Write(p)
 	})
@@ -38,8 +41,22 @@ func upsetFleet(t *testing.T, s *redistest.Server, workers int, upset func(fleet
 	for i := range errs {
 		running.Go(func() { _, errs[i] = Run(t.Context(), o) })
 	}
+	<-reached
+	upset(*o.Fleet)
+	close(done)
 	running.Wait()
 	return all.String(), errs
+}
+
+var urlField = regexp.MustCompile(`"url":"[^"]+"`)
+
+// distinct returns how many pages there are among records.
+func distinct(records string) int {
+	pages := map[string]bool{}
+	for _, url := range urlField.FindAllString(records, -1) {
+		pages[url] = true
+	}
+	return len(pages)
 }
 
 // A server that is full for a moment holds the crawl up and loses nothing.
@@ -52,7 +69,7 @@ func TestFleetOnAFullServer(t *testing.T) {
 		}
 	}
 	raised := make(chan struct{})
-	text, errs := upsetFleet(t, s, 2, func(fleet.Options) {
+	text, errs := upsetFleet(t, s.URL, 2, func(fleet.Options) {
 		setMemory("1")
 		time.AfterFunc(500*time.Millisecond, func() {
 			setMemory("0")
@@ -60,8 +77,33 @@ func TestFleetOnAFullServer(t *testing.T) {
 		})
 	})
 	<-raised
-	if err := errors.Join(errs...); err != nil || strings.Count(text, `"status":200`) != 40 {
-		t.Errorf("%d pages of 40, %v", strings.Count(text, `"status":200`), err)
+	if err := errors.Join(errs...); err != nil || distinct(text) != 40 {
+		t.Errorf("%d pages of 40, %v", distinct(text), err)
+	}
+}
+
+// A Cluster that loses a master, and has it back with what it had saved, holds the crawl up and loses nothing.
+func TestFleetOnACluster(t *testing.T) {
+	t.Parallel()
+	servers := redistest.StartCluster(t, "--appendonly", "yes", "--appendfsync", "always")
+	var addrs []string
+	for _, s := range servers {
+		addrs = append(addrs, s.Addr)
+	}
+	text, errs := upsetFleet(t, "redis://"+strings.Join(addrs, ","), 2, func(fleet.Options) {
+		servers[1].Kill(t)
+		servers[1].Restart(t)
+	})
+	if err := errors.Join(errs...); err != nil || distinct(text) != 40 {
+		t.Errorf("%d pages of 40, %v", distinct(text), err)
+	}
+	resolve, seeds := fleetSite(t, http.NotFound, "a.test", "b.test", "c.test", "d.test")
+	texts := runFleet(t, 3, Options{
+		Workers: 4, Seeds: seeds, Depth: 2, Resolve: resolve, Timeout: time.Minute, MaxPages: 13,
+		Fleet: &fleet.Options{URL: "redis://" + strings.Join(addrs, ","), Job: "bounded"},
+	})
+	if n := distinct(strings.Join(texts, "")); n != 13 {
+		t.Errorf("%d pages, and 13 are to be had", n)
 	}
 }
 
@@ -85,7 +127,7 @@ func TestFleetThatLosesItsJob(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := redistest.Start(t)
-			_, errs := upsetFleet(t, s, 1, func(o fleet.Options) {
+			_, errs := upsetFleet(t, s.URL, 1, func(o fleet.Options) {
 				if err := lose(t, s, o); err != nil {
 					t.Error(err)
 				}
