@@ -46,7 +46,7 @@ const (
 // prepareFleet takes from the job what the command line does not say, and notes what all its workers must agree on. It
 // returns the operands with paths that do not depend on the folder that the process is in.
 func (f *copyFlags) prepareFleet(c *cli.Context, operands []string) ([]string, error) {
-	if err := f.fleet.check("copy", f.fleet.lease); err != nil || f.fleet.url == "" {
+	if err := f.fleet.checkShare("copy", f.fleet.lease); err != nil || f.fleet.url == "" {
 		return operands, err
 	}
 	was, err := f.fleet.recorded(c.Context, "copy")

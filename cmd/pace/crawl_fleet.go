@@ -36,6 +36,14 @@ func (f *fleetFlags) flags() []cli.Flag {
 	}
 }
 
+// check returns an error if the URL or the job's name cannot be one.
+func (f *fleetFlags) check(command string) error {
+	if err := fleet.Check(f.url, f.job); err != nil {
+		return usagef(command, "%v", err)
+	}
+	return nil
+}
+
 func (f *fleetFlags) options() fleet.Options {
 	return fleet.Options{
 		URL: f.url, Job: f.job, Username: os.Getenv(fleetUsername), Password: os.Getenv(fleetPassword),
@@ -81,9 +89,10 @@ func (f *shared) fleetOptions() *fleet.Options {
 }
 
 // check returns an error if the flags do not go together.
-func (f *shared) check(command string) error { return f.fleetFlags.check(command, f.lease) }
+func (f *shared) check(command string) error { return f.checkShare(command, f.lease) }
 
-func (f *fleetFlags) check(command string, lease time.Duration) error {
+// checkShare returns an error if a command that takes part in a job for a lease at a time cannot.
+func (f *fleetFlags) checkShare(command string, lease time.Duration) error {
 	switch {
 	case f.url == "" && f.job != "":
 		return usagef(command, "--job is of use with --fleet only")
@@ -91,6 +100,8 @@ func (f *fleetFlags) check(command string, lease time.Duration) error {
 		return usagef(command, "--fleet needs the job's name: --job NAME")
 	case f.url != "" && lease < time.Second:
 		return usagef(command, "--fleet-lease %v: a lease lasts at least a second", lease)
+	case f.url != "":
+		return f.check(command)
 	}
 	return nil
 }

@@ -68,6 +68,9 @@ func (f *fleetCommand) run(ctx context.Context, operands []string) error {
 	case f.url == "" || f.job == "":
 		return usagef("fleet", "which job? use --fleet URL --job NAME")
 	}
+	if err := f.check("fleet"); err != nil {
+		return err
+	}
 	job, err := fleet.Look(ctx, f.options())
 	if errors.Is(err, fleet.ErrNoJob) {
 		return fmt.Errorf("there is no job %s; it may have been deleted, or be over for long", f.job)

@@ -41,7 +41,7 @@ func stubborn() {
 //	blob FILE SIZE               writes a file of that size
 //	appears FILE                 waits until the file is there
 //	append FILE TEXT             adds to a file
-//	redis                        starts a Redis, and puts its URL into $REDIS
+//	redis [OPTIONS...]           starts a Redis, and puts its URL into $REDIS
 //	store [BUCKETS...]           starts an object store, with folder $STORE, and says so in the variables of the AWS tools
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -109,10 +109,10 @@ func scriptStore(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func scriptRedis(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: redis")
+	if neg {
+		ts.Fatalf("usage: redis [OPTIONS...]")
 	}
-	s := redistest.Start(ts.Value(testKey{}).(testing.TB), "--appendonly", "yes")
+	s := redistest.Start(ts.Value(testKey{}).(testing.TB), append([]string{"--appendonly", "yes"}, args...)...)
 	ts.Setenv("REDIS", s.URL)
 }
 

@@ -239,7 +239,7 @@ func TestOptionsMustAgree(t *testing.T) {
 	o.Settings = map[string]string{"depth": "6", "scope": "any"}
 	_, err := Open(t.Context(), o)
 	e := wantError[*OptionsError](t, err)
-	want := "depth is 6, the job has 5; rate is not given, the job has 2/s; scope is any, the job has not given"
+	want := "depth is 6, the job has 5; rate is not given, the job has 2/s; scope is any, the job has none"
 	if got := strings.Join(e.Differences, "; "); got != want {
 		t.Errorf("got %s", got)
 	}

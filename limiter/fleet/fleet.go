@@ -148,6 +148,15 @@ func patienceOf(o Options) time.Duration {
 	return o.Patience
 }
 
+// Check returns an error if a URL or a job's name cannot be one.
+func Check(url, job string) error {
+	_, err := parseURL(url)
+	if err == nil {
+		err = checkName(job)
+	}
+	return err
+}
+
 // connect checks the options and reaches the server.
 func connect(ctx context.Context, o Options) (*Job, error) {
 	if err := checkName(o.Job); err != nil {

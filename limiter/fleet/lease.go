@@ -164,8 +164,12 @@ func (j *Job) newLease(partition int, key, token string, before time.Duration) *
 	l.timer = time.AfterFunc(l.deadline-sinceBoot(), l.ring)
 	l.mu.Unlock()
 	j.mu.Lock()
-	defer j.mu.Unlock()
+	old := j.leases[key]
 	j.leases[key] = l
+	j.mu.Unlock()
+	if old != nil {
+		old.lose() // for the server it was over; nobody would renew it any more
+	}
 	return l
 }
 

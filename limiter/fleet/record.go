@@ -135,17 +135,19 @@ func (j *Job) compare() error {
 		}
 	}
 	slices.Sort(names)
-	shown := func(settings map[string]string, name string) string {
-		if value, ok := settings[name]; ok {
-			return strings.ReplaceAll(value, "\n", " ")
+	shown := func(value string, ok bool, none string) string {
+		if !ok {
+			return none
 		}
-		return "not given"
+		return strings.ReplaceAll(value, "\n", " ")
 	}
 	var differ []string
 	for _, name := range names {
-		mine, theirs := shown(j.o.Settings, name), shown(j.record.Settings, name)
-		if mine != theirs {
-			differ = append(differ, fmt.Sprintf("%s is %s, the job has %s", name, mine, theirs))
+		mine, given := j.o.Settings[name]
+		theirs, had := j.record.Settings[name]
+		if mine != theirs || given != had {
+			differ = append(differ, fmt.Sprintf("%s is %s, the job has %s", name,
+				shown(mine, given, "not given"), shown(theirs, had, "none")))
 		}
 	}
 	if differ == nil {

@@ -9,13 +9,13 @@ import (
 
 const slots = 16384
 
-// StartCluster starts a Cluster of three masters.
-func StartCluster(tb testing.TB) []*Server {
+// StartCluster starts a Cluster of three masters, with more options than that takes.
+func StartCluster(tb testing.TB, options ...string) []*Server {
 	tb.Helper()
 	const n = 3
 	var servers []*Server
 	for i := range n {
-		s := Start(tb, "--cluster-enabled", "yes", "--cluster-node-timeout", "5000")
+		s := Start(tb, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "5000"}, options...)...)
 		args := []string{"CLUSTER", "ADDSLOTS"}
 		for slot := i * slots / n; slot < (i+1)*slots/n; slot++ {
 			args = append(args, strconv.Itoa(slot))

@@ -11,12 +11,13 @@ while i <= #ARGV do
   local one = {0}
   if redis.call('HGET', tag .. 'tok', key) == token then
     one[1] = 1
-    if n > 0 then
-      local removed = redis.call('HDEL', tag .. 'h:' .. key, unpack(ARGV, i, i + n - 1))
-      done = done + removed
-      local group = groupOf(key)
-      if group then countDown(group, removed, failure) end
+    local removed = 0
+    for first = i, i + n - 1, 1000 do -- a call takes no more than Lua's stack holds
+      removed = removed + redis.call('HDEL', tag .. 'h:' .. key, unpack(ARGV, first, math.min(first + 999, i + n - 1)))
     end
+    done = done + removed
+    local group = n > 0 and groupOf(key)
+    if group then countDown(group, removed, failure) end
     if state == '' then take(key, want, one) end
   end
   i = i + n
