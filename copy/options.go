@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"pace/limiter"
+	"pace/limiter/fleet"
 	"pace/limiter/progress"
 )
 
@@ -92,6 +93,10 @@ type Options struct {
 	// FailFast ends the run with the first item that fails. Run returns nil then, as for other items that fail.
 	FailFast bool
 
+	// Fleet shares the copy with other processes, through a job on Redis; nil does not. All of them see the same file systems
+	// under the same paths. MaxAttempts is set by the copy.
+	Fleet *fleet.Options
+
 	// Progress receives what the run does; nil for none.
 	Progress *progress.Counter
 	// Verbose, if not nil, is told of each file that was copied and of each folder that was made, as cp -v. Calls do not
@@ -116,6 +121,8 @@ type Report struct {
 	CPUs int
 	// Warnings counts what the destination could not hold: an owner, an attribute.
 	Warnings int64
+	// FailedElsewhere counts items of a fleet's job that have failed for good and that this worker did not report.
+	FailedElsewhere int64
 	progress.Totals
 }
 

@@ -86,13 +86,7 @@ func (y *relay) begin(ctx context.Context) error {
 	}
 	y.begun = true
 	y.countMissing()
-	if y.buffers = y.driver; y.need.chunk > y.chunk {
-		y.own = newPreadDriver(y.need.chunk, true)
-		y.buffers = y.own
-		if local, ok := y.from.(*localSource); ok {
-			local.foreign = true
-		}
-	}
+	y.lendBuffers()
 	if !y.what.ranges || y.what.size < 0 {
 		size, err := y.copyRange(ctx, chunk{0, -1})
 		if err != nil {
@@ -113,6 +107,17 @@ func (y *relay) begin(ctx context.Context) error {
 		return nil
 	}
 	return y.complete(ctx, y.what.size)
+}
+
+// lendBuffers takes the run's buffers, or makes larger ones where a chunk has to be gathered whole.
+func (y *relay) lendBuffers() {
+	if y.buffers = y.driver; y.need.chunk > y.chunk {
+		y.own = newPreadDriver(y.need.chunk, true)
+		y.buffers = y.own
+		if local, ok := y.from.(*localSource); ok {
+			local.foreign = true
+		}
+	}
 }
 
 // countMissing leaves out what an earlier run has copied, which the sink has told the progress of.

@@ -50,6 +50,8 @@ type run struct {
 
 	syncEvery int64
 
+	markPatience time.Duration // how long a fleet's mark is waited for; 0 is markPatience
+
 	web         *web          // if a source is a URL
 	store       *store        // if one is in an object store, or goes there
 	feed        feed          // the jobs of the tree that is or goes there; nil for none
@@ -98,6 +100,9 @@ func newRun(o Options) *run {
 }
 
 func (r *run) run(ctx context.Context) (Report, error) {
+	if r.Fleet != nil {
+		return r.runFleet(ctx)
+	}
 	report := Report{Backend: backendOf(r.Mode), Workers: r.workers()}
 	var err error
 	if r.items, err = plan(&r.Options); err == nil {

@@ -21,13 +21,18 @@ type sumOfRange struct {
 
 // add notes that p was written at off.
 func (w *writtenSums) add(by Hash, p []byte, off int64) {
+	r := sumAt(by, p, off)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ranges = append(w.ranges, r)
+}
+
+func sumAt(by Hash, p []byte, off int64) sumOfRange {
 	r := sumOfRange{off: off, n: int64(len(p))}
 	h := by.New()
 	_, _ = h.Write(p) // never fails
 	h.Sum(r.sum[:0])
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.ranges = append(w.ranges, r)
+	return r
 }
 
 // holds says whether read, which is as pread(2), gives all that was added. The only error is that ctx was cancelled.

@@ -48,6 +48,7 @@ type copyFlags struct {
 	rate                  float64
 	reflink               filecopy.Reflink
 	networkFlags
+	fleet copyFleet
 }
 
 func copyCommand(std streams) *cli.Command {
@@ -89,6 +90,7 @@ func copyCommand(std streams) *cli.Command {
 		switchFlag(groupHow, "fail-fast", "stop at the first item that fails", &f.failFast),
 	)
 	flags = append(flags, f.networkFlags.flags()...)
+	flags = append(flags, f.fleet.flags()...)
 	flags = append(flags, f.showFlags()...)
 	return &cli.Command{
 		Name:     "copy",
@@ -96,7 +98,8 @@ func copyCommand(std streams) *cli.Command {
 		Usage:    "copy files and trees in chunks, many at a time",
 		UsageText: "pace copy [flags] SRC DST\npace copy [flags] SRC... DIR\npace copy [flags] -t DIR SRC...\n" +
 			"pace copy [flags] URL... DIR\npace copy [flags] URL FILE|-\n" +
-			"pace copy [flags] SRC s3://BUCKET/KEY\npace copy [flags] s3://BUCKET/KEY DST|-",
+			"pace copy [flags] SRC s3://BUCKET/KEY\npace copy [flags] s3://BUCKET/KEY DST|-\n" +
+			"pace copy --fleet URL --job NAME [SRC... DST]",
 		Description: `
 Copies files and trees as cp does, with many chunks and files in flight. A file
 has its final name only when it is whole, and so has a new tree: until then they
@@ -133,6 +136,13 @@ does.
 With -r, what is below SRC goes below DST, whether that is there or not, and of
 several sources each under its own name. Buckets are neither made nor removed.
 
+With --fleet, processes on many machines copy together, over file systems that
+all of them mount under the same paths. The first says what is copied; others
+join with --fleet URL --job NAME alone, and leave, at any time. What a process
+had in hand that was killed, another does again. A folder is seen while it
+grows, a file when it is whole. Each name of a hard link is copied. If an item
+fails for one of them, all end with exit code 1.
+
 Examples:
   pace copy -a ~/photos /mnt/backup/
   pace copy -a --update --delete --exclude '*.o' src/. /mnt/mirror
@@ -141,18 +151,27 @@ Examples:
   pace copy --expect-hash sha256:5fec... https://example.org/x.tgz - | tar xz
   pace copy -r --update ~/photos s3://backup/photos
   pace copy --rate 20MiB/s --report run.json big.iso /mnt/nas/
-  pace copy --mode threads --workers 8 -T big.iso other.iso`,
+  pace copy --mode threads --workers 8 -T big.iso other.iso
+  pace copy --fleet redis://10.0.0.5 --job move -a /mnt/old/home /mnt/new/
+                                      on each of many machines`,
 		Flags: flags,
 		Action: func(c *cli.Context) error {
+			operands, err := f.prepareFleet(c, c.Args().Slice())
+			if err != nil {
+				return err
+			}
 			if f.workers == 0 {
 				f.workers = filecopy.DefaultWorkers(f.mode)
-				if f.mode != limiter.Sequential && slices.ContainsFunc(append(c.Args().Slice(), f.targetDir), filecopy.IsURL) {
+				if f.mode != limiter.Sequential && slices.ContainsFunc(append(operands, f.targetDir), filecopy.IsURL) {
 					f.workers = filecopy.NetworkWorkers
 				}
 			}
-			o, err := f.options(c.Args().Slice())
+			o, err := f.options(operands)
 			if err != nil {
 				return err
+			}
+			if o.Fleet = f.fleet.options(); o.Fleet != nil {
+				f.resume = f.fleet.resumeWords("copy")
 			}
 			return f.run(c.Context, func(ctx context.Context, r running) (outcome, error) {
 				o.Progress, o.Log = r.counter, r.log
@@ -163,7 +182,7 @@ Examples:
 				rep, err := filecopy.Run(ctx, o)
 				return outcome{
 					backend: rep.Backend, workers: rep.Workers, steps: rep.WorkerSteps, cpus: rep.CPUs, totals: rep.Totals,
-					warnings: rep.Warnings, toOutput: o.Output != nil,
+					warnings: rep.Warnings, toOutput: o.Output != nil, failedElsewhere: rep.FailedElsewhere,
 				}, err
 			})
 		},

@@ -244,7 +244,7 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 	if f.state != "" {
 		f.resume = "pace crawl --state " + shellWord(f.state)
 	} else if f.shared.url != "" {
-		f.resume = f.shared.resumeWords()
+		f.resume = f.shared.resumeWords("crawl")
 	}
 	// A crawl lives in a few megabytes and makes garbage with each page. What is never touched takes no memory, but the
 	// garbage collector, which waits until the heap has doubled, comes less often for it.

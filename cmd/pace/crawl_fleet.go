@@ -81,14 +81,16 @@ func (f *shared) fleetOptions() *fleet.Options {
 }
 
 // check returns an error if the flags do not go together.
-func (f *shared) check(command string) error {
+func (f *shared) check(command string) error { return f.fleetFlags.check(command, f.lease) }
+
+func (f *fleetFlags) check(command string, lease time.Duration) error {
 	switch {
 	case f.url == "" && f.job != "":
 		return usagef(command, "--job is of use with --fleet only")
 	case f.url != "" && f.job == "":
 		return usagef(command, "--fleet needs the job's name: --job NAME")
-	case f.url != "" && f.lease < time.Second:
-		return usagef(command, "--fleet-lease %v: a lease lasts at least a second", f.lease)
+	case f.url != "" && lease < time.Second:
+		return usagef(command, "--fleet-lease %v: a lease lasts at least a second", lease)
 	}
 	return nil
 }
@@ -102,17 +104,24 @@ var ownFlags = []string{
 // jobSettings returns what all processes of a job must agree on. Flags that are not on the command line are set as the job
 // has them, so that `pace crawl --fleet URL --job NAME` joins it as it is.
 func (f *shared) jobSettings(c *cli.Context) (map[string]string, error) {
-	was, err := f.recorded(c.Context)
+	was, err := f.recorded(c.Context, "crawl")
 	if err != nil {
 		return nil, err
 	}
-	return takeSettings(c, was, "the job "+f.job, func(name, group string) bool {
+	settings, err := takeSettings(c, was, "the job "+f.job, func(name, group string) bool {
 		return group == groupHow || group == groupShow || group == groupFleet || slices.Contains(ownFlags, name)
 	})
+	if err == nil {
+		settings[commandSetting] = "crawl"
+	}
+	return settings, err
 }
 
-// recorded returns the settings of the job, or none if it has not begun.
-func (f *shared) recorded(ctx context.Context) (map[string]string, error) {
+// commandSetting is the setting that says which command a job is of.
+const commandSetting = "command"
+
+// recorded returns the settings of the job, or none if it has not begun. One of another command is a usage error.
+func (f *fleetFlags) recorded(ctx context.Context, command string) (map[string]string, error) {
 	job, err := fleet.Look(ctx, f.options())
 	if errors.Is(err, fleet.ErrNoJob) {
 		return nil, nil
@@ -120,14 +129,21 @@ func (f *shared) recorded(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return job.Record().Settings, job.Leave()
+	settings := job.Record().Settings
+	if err := job.Leave(); err != nil {
+		return nil, err
+	}
+	if of := settings[commandSetting]; of != command {
+		return nil, usagef(command, "the job %s is one of pace %s", f.job, of)
+	}
+	return settings, nil
 }
 
 // resumeWords returns the command that joins the job again, without a password.
-func (f *shared) resumeWords() string {
+func (f *fleetFlags) resumeWords(command string) string {
 	at := f.url
 	if scheme, rest, ok := strings.Cut(at, "://"); ok {
 		at = scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]
 	}
-	return "pace crawl --fleet " + shellWord(at) + " --job " + shellWord(f.job)
+	return "pace " + command + " --fleet " + shellWord(at) + " --job " + shellWord(f.job)
 }

@@ -37,8 +37,8 @@ func (f *filterFlags) flags(group string) []cli.Flag {
 	}
 }
 
-// filter returns the filter, nil if no rule was given.
-func (f *filterFlags) filter(command string) (*filecopy.Filter, error) {
+// rules returns the rules that were given, those of files too.
+func (f *filterFlags) rules(command string) ([]filecopy.Rule, error) {
 	var rules []filecopy.Rule
 	for _, p := range f.parts {
 		if p.file == "" {
@@ -51,8 +51,14 @@ func (f *filterFlags) filter(command string) (*filecopy.Filter, error) {
 		}
 		rules = append(rules, read...)
 	}
+	return rules, nil
+}
+
+// filter returns the filter, nil if no rule was given.
+func (f *filterFlags) filter(command string) (*filecopy.Filter, error) {
+	rules, err := f.rules(command)
 	if len(rules) == 0 {
-		return nil, nil
+		return nil, err
 	}
 	filter, err := filecopy.NewFilter(rules)
 	if err != nil {

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	filecopy "pace/copy"
 	"pace/crawl"
 	"pace/limiter/fleet"
 )
@@ -109,6 +112,7 @@ func stateWord(state string, r fleet.Record) string {
 // fleetStatus is what status shows.
 type fleetStatus struct {
 	Job      string            `json:"job"`
+	Command  string            `json:"command"`
 	State    string            `json:"state"`
 	Created  time.Time         `json:"created"`
 	Finished *time.Time        `json:"finished,omitempty"`
@@ -123,11 +127,14 @@ type fleetStatus struct {
 	Settings map[string]string `json:"settings"`
 	Workers  []fleet.Worker    `json:"workers"`
 	Letters  []deadItem        `json:"dead"` // the first hundred
+
+	Failed   int64             `json:"items_failed"`       // for good, of a copy
+	Failures map[string]string `json:"failures,omitempty"` // why, of the first thousand
 }
 
 // deadItem is one that was handed out too often.
 type deadItem struct {
-	Host     string `json:"host"`
+	Host     string `json:"host,omitempty"`
 	URL      string `json:"url"`
 	Attempts int    `json:"attempts"`
 }
@@ -153,7 +160,7 @@ func (f *fleetCommand) read(ctx context.Context, job *fleet.Job) (*fleetStatus, 
 	}
 	r := job.Record()
 	s := &fleetStatus{
-		Job: f.job, State: stateWord(c.State, r), Created: r.Created.UTC(), Settings: r.Settings,
+		Job: f.job, Command: r.Settings[commandSetting], State: stateWord(c.State, r), Created: r.Created.UTC(), Settings: r.Settings,
 		Added: c.Added, Done: c.Done, Pending: c.Pending(), Dead: c.Dead, Hosts: c.Keys, Leased: c.Leased, Sources: c.Sources,
 	}
 	if !r.Finished.IsZero() {
@@ -169,9 +176,20 @@ func (f *fleetCommand) read(ctx context.Context, job *fleet.Job) (*fleetStatus, 
 	const most = 100
 	letters, err := job.Dead(ctx, most)
 	for _, l := range letters {
-		s.Letters = append(s.Letters, deadItem{Host: l.Key, URL: crawl.FleetURL(l.Payload), Attempts: l.Attempts})
+		s.Letters = append(s.Letters, s.dead(l))
+	}
+	if err == nil {
+		s.Failed, s.Failures, err = job.Failed(ctx)
 	}
 	return s, err
+}
+
+// dead returns what a dead item was about.
+func (s *fleetStatus) dead(l fleet.Letter) deadItem {
+	if s.Command == "copy" {
+		return deadItem{URL: filecopy.FleetItem(l.Payload), Attempts: l.Attempts}
+	}
+	return deadItem{Host: l.Key, URL: crawl.FleetURL(l.Payload), Attempts: l.Attempts}
 }
 
 // crowded is how many members of a shard are near the number from which they take much more memory.
@@ -188,11 +206,17 @@ func (s *fleetStatus) text() string {
 		share = 100 * float64(s.Done) / float64(s.Added)
 	}
 	fmt.Fprintf(&b, "items: %d done of %d (%.1f %%), %d waiting, %d dead\n", s.Done, s.Added, share, s.Pending, s.Dead)
-	fmt.Fprintf(&b, "hosts: %d with items, %d of them leased\n", s.Hosts, s.Leased)
+	keys := "hosts"
+	if s.Command == "copy" {
+		keys = "folders and stripes of files"
+		fmt.Fprintf(&b, "a copy of %s to %s\n", escape(strings.ReplaceAll(s.Settings[sourcesSetting], "\n", ", ")),
+			escape(s.Settings[destSetting]))
+	}
+	fmt.Fprintf(&b, "%s: %d with items, %d of them leased\n", keys, s.Hosts, s.Leased)
 	if s.Sources > 0 {
 		fmt.Fprintf(&b, "lists of URLs that are not read to their end: %d\n", s.Sources)
 	}
-	if s.PerShard > crowded {
+	if s.PerShard > crowded && s.Command != "copy" {
 		fmt.Fprintf(&b, "warning: %.0f members a shard of the seen-set; above 512 each takes some 70 bytes instead of 9: "+
 			"begin such a job with a larger --expect-urls\n", s.PerShard)
 	}
@@ -207,6 +231,12 @@ func (s *fleetStatus) text() string {
 	}
 	for _, l := range s.Letters {
 		fmt.Fprintf(&b, "dead after %d attempts: %s\n", l.Attempts, escape(l.URL))
+	}
+	if s.Failed > 0 {
+		fmt.Fprintf(&b, "failed: %d\n", s.Failed)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Failures)) {
+		fmt.Fprintf(&b, "  %s: %s\n", escape(name), escape(s.Failures[name]))
 	}
 	return b.String()
 }

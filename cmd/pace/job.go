@@ -173,7 +173,7 @@ func (j *job) end(rep report, err error) error {
 			err = fmt.Errorf("cannot write the report: %w", writeErr)
 		}
 	}
-	if err == nil && (rep.ItemsFailed > 0 || rep.linksFailed > 0 || len(rep.BrokenLinks) > 0) {
+	if err == nil && (rep.ItemsFailed > 0 || rep.linksFailed > 0 || rep.failedElsewhere > 0 || len(rep.BrokenLinks) > 0) {
 		return &exitError{code: exitItemsFailed}
 	}
 	return err

@@ -61,6 +61,8 @@ type report struct {
 
 	linksFailed int64 // those of them that did; the errors name them
 
+	failedElsewhere int64 // items of the same job
+
 	toOutput bool
 }
 
@@ -90,6 +92,8 @@ type outcome struct {
 	linksChecked *int64
 	linksFailed  int64
 	toOutput     bool // what was copied went to stdout
+
+	failedElsewhere int64 // items of a fleet's job that other workers have reported
 }
 
 // newReport joins what the library counted with what the process used. machineCPUs is how many CPUs the process may use.
@@ -121,7 +125,7 @@ func newReport(tool string, mode limiter.Mode, o outcome, m measured, machineCPU
 		},
 		Bound:  boundOf(wait, t.LimiterWait, t.Busy),
 		Errors: t.Errors, BrokenLinks: o.broken, LinksChecked: o.linksChecked, linksFailed: o.linksFailed,
-		toOutput: o.toOutput,
+		toOutput: o.toOutput, failedElsewhere: o.failedElsewhere,
 	}
 	for _, s := range o.steps {
 		r.WorkersAuto = true

@@ -10,8 +10,10 @@ type Acked struct {
 	Lease *Lease
 	IDs   []string
 	Want  int
-	More  []Item // after Ack
-	Lost  bool   // after Ack: the lease is over, and none of the items counts
+	// Failure, if not empty, is why the group of the key has failed: its end is told the first that comes.
+	Failure string
+	More    []Item // after Ack
+	Lost    bool   // after Ack: the lease is over, and none of the items counts
 }
 
 // Ack counts items as done, for good when it returns, and hands out more of their keys. Each lease may stand in the list
@@ -20,7 +22,7 @@ func (j *Job) Ack(ctx context.Context, acks ...*Acked) error {
 	for partition, group := range byPartition(acks, func(a *Acked) int { return a.Lease.partition }) {
 		args := []any{}
 		for _, a := range group {
-			args = append(args, a.Lease.Key, a.Lease.token, a.Want, len(a.IDs))
+			args = append(args, a.Lease.Key, a.Lease.token, a.Want, a.Failure, len(a.IDs))
 			for _, id := range a.IDs {
 				args = append(args, id)
 			}

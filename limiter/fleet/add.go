@@ -60,8 +60,11 @@ func (m Member) wire() string {
 	return strconv.FormatInt(int64(m.hash), 10)
 }
 
-// partitionOf returns where a key is.
+// partitionOf returns where a key is. All keys of a group are in one place.
 func (j *Job) partitionOf(key string) int {
+	if group, ok := groupOf(key); ok {
+		key = group
+	}
 	return int(xxh3.HashString(key) % uint64(j.record.Partitions))
 }
 

@@ -8,10 +8,10 @@ import (
 )
 
 // What a partition has besides the keys of its shards and of its items.
-var fixedKeys = []string{"due", "held", "tok", "next", "gap", "note", "wish", "adm", "dead"}
+var fixedKeys = []string{"due", "held", "tok", "next", "gap", "note", "wish", "adm", "dead", "groups"}
 
 // What the job has once, in partition 0; the record is the last.
-var jobKeys = []string{"beats", "workers", "sources", "shared", "rates", "askers", "job"}
+var jobKeys = []string{"beats", "workers", "sources", "shared", "failed", "rates", "askers", "job"}
 
 const keysAtOnce = 1000
 
@@ -23,6 +23,9 @@ func (j *Job) Delete(ctx context.Context) error {
 		err := j.eachKey(ctx, []string{j.key(partition, "part")}, unlink)
 		if err == nil {
 			err = j.deleteItems(ctx, partition)
+		}
+		if err == nil {
+			err = j.deleteGroups(ctx, partition)
 		}
 		if err == nil {
 			err = j.eachKey(ctx, j.keysOf(partition), unlink)
@@ -63,6 +66,23 @@ func (j *Job) deleteItems(ctx context.Context, partition int) error {
 		}
 	}
 	return nil
+}
+
+// deleteGroups removes the records of all groups of a partition.
+func (j *Job) deleteGroups(ctx context.Context, partition int) error {
+	var names []string
+	err := j.retry(ctx, "use", func(ctx context.Context) (err error) {
+		names, err = j.rdb.SMembers(ctx, j.key(partition, "groups")).Result()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	keys := make([]string, len(names))
+	for i, name := range names {
+		keys[i] = j.key(partition, "g:"+name)
+	}
+	return j.eachKey(ctx, keys, unlink)
 }
 
 // keysOf returns the keys of a partition that do not depend on its items.

@@ -133,6 +133,13 @@ var contract = []struct {
 	{"SourceHoldsTheJobOpen", testSourceHoldsTheJobOpen},
 	{"LateWorker", testLateWorker},
 	{"SharedRate", testSharedRate},
+	{"GroupEndsWhenAllIsDone", testGroupEndsWhenAllIsDone},
+	{"GroupWithoutItemsEndsAtOnce", testGroupWithoutItemsEndsAtOnce},
+	{"GroupFails", testGroupFails},
+	{"LateAcksCountOnce", testLateAcksCountOnce},
+	{"GroupsWaitForTheirChildren", testGroupsWaitForTheirChildren},
+	{"HigherRanksComeFirst", testHigherRanksComeFirst},
+	{"ItemsAreAddedToAGroup", testItemsAreAddedToAGroup},
 }
 
 func TestOneServer(t *testing.T) {

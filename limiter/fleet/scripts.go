@@ -35,6 +35,12 @@ var (
 	rateText string
 	//go:embed scripts/claim.lua
 	claimText string
+	//go:embed scripts/group.lua
+	groupText string
+	//go:embed scripts/child.lua
+	childText string
+	//go:embed scripts/fail.lua
+	failText string
 	//go:embed scripts/begin.lua
 	beginText string
 	//go:embed scripts/job.lua
@@ -54,6 +60,9 @@ var (
 	shareScript   = redis.NewScript(common + shareText)
 	rateScript    = redis.NewScript(common + rateText)
 	claimScript   = redis.NewScript(common + claimText)
+	groupScript   = redis.NewScript(common + groupText)
+	childScript   = redis.NewScript(common + childText)
+	failScript    = redis.NewScript(common + failText)
 	beginScript   = redis.NewScript(beginText)
 	jobScript     = redis.NewScript(jobText)
 )

@@ -21,10 +21,10 @@ end
 local function push(key, limit, payload)
   seq = seq + 1
   added = added + 1
-  local n = redis.call('RPUSH', tag .. 'q:' .. key, int(seq) .. ' 0 ' .. payload)
+  append(key, seq, payload)
   if limit > 0 then redis.call('HINCRBY', tag .. 'adm', key, 1) end
-  if n > 1 or redis.call('HEXISTS', tag .. 'tok', key) == 1 then return end
-  redis.call('ZADD', tag .. 'due', int(math.max(now, number(tag .. 'next', key))), key)
+  local group = groupOf(key)
+  if group then countUp(group, 1) end
 end
 
 local function add(kind, key, member, unless, limit, payload)

@@ -3,6 +3,8 @@
 --
 --   part   hash  id, added, done, dead, seq, tok, run, quiet, ttl, state, over, sources
 --   s:N    set   shard N of the seen-set: 64-bit integers, so that Redis keeps it as an intset
+--   g:GROUP  hash  a group that is not through: left, key, payload, failure (see groups.go)
+--   groups set   their names
 --   q:KEY  list  items that wait, "SEQ ATTEMPTS PAYLOAD"
 --   h:KEY  hash  items that are handed out, SEQ -> "ATTEMPTS PAYLOAD"
 --   due    zset  keys with items and no lease, by the time from which they may be leased
@@ -28,6 +30,43 @@ local function int(n) return string.format('%.0f', n) end
 
 local function number(key, field) return tonumber(redis.call('HGET', key, field) or 0) end
 
+-- dueAt returns the score of a key that may be leased from a time on. Of keys RANK/... that are due, those of a higher rank
+-- come first: ten trillion milliseconds are more than all times that are told.
+local function dueAt(key, at)
+  if at <= now then at = at - 10000000000000 * tonumber(string.match(key, '^(%d)/') or 0) end
+  return int(at)
+end
+
+-- append queues an item that has its number.
+local function append(key, seq, payload)
+  local n = redis.call('RPUSH', tag .. 'q:' .. key, int(seq) .. ' 0 ' .. payload)
+  if n > 1 or redis.call('HEXISTS', tag .. 'tok', key) == 1 then return end
+  redis.call('ZADD', tag .. 'due', dueAt(key, math.max(now, number(tag .. 'next', key))), key)
+end
+
+-- groupOf returns the group that a key RANK/GROUP/REST is of.
+local function groupOf(key) return string.match(key, '^%d/([^/]+)/') end
+
+-- countUp lets a group wait for n items more, unless it is through.
+local function countUp(group, n)
+  local g = tag .. 'g:' .. group
+  if redis.call('EXISTS', g) == 1 then redis.call('HINCRBY', g, 'left', n) end
+end
+
+-- countDown notes that n items of a group are done, and queues its end after the last. A group that is through has none.
+local function countDown(group, n, failure)
+  local g = tag .. 'g:' .. group
+  if n == 0 or redis.call('EXISTS', g) == 0 then return end
+  if failure ~= '' then redis.call('HSETNX', g, 'failure', (string.gsub(failure, '\n', ' '))) end
+  if redis.call('HINCRBY', g, 'left', -n) > 0 then return end
+  local key = redis.call('HGET', g, 'key')
+  local payload = (redis.call('HGET', g, 'failure') or '') .. '\n' .. redis.call('HGET', g, 'payload')
+  redis.call('DEL', g)
+  redis.call('SREM', tag .. 'groups', group)
+  redis.call('HINCRBY', part, 'added', 1)
+  append(key, redis.call('HINCRBY', part, 'seq', 1), payload)
+end
+
 -- take hands out up to n items of a key, and appends their parts to out.
 local function take(key, n, out)
   if n <= 0 then return end
@@ -52,10 +91,13 @@ local function giveBack(key, most)
     local attempts, payload = string.match(fields[i + 1], '^(%d+) (.*)$')
     attempts = tonumber(attempts)
     if most then attempts = attempts + 1 end
-    if most and most > 0 and attempts >= most then
+    local group = groupOf(key)
+    -- An end is tried for ever: others may wait for it.
+    if most and most > 0 and attempts >= most and not (group and string.find(key, '/end$')) then
       redis.call('RPUSH', tag .. 'dead', key .. '\n' .. int(attempts) .. '\n' .. payload)
       redis.call('HINCRBY', part, 'done', 1)
       redis.call('HINCRBY', part, 'dead', 1)
+      if group then countDown(group, 1, 'every worker that tried it has ended, ' .. int(attempts) .. ' times') end
     else
       items[#items + 1] = {tonumber(fields[i]), int(attempts), payload}
     end
@@ -77,5 +119,5 @@ local function free(key, at)
   else
     redis.call('HDEL', tag .. 'next', key)
   end
-  if redis.call('EXISTS', tag .. 'q:' .. key) == 1 then redis.call('ZADD', tag .. 'due', int(at), key) end
+  if redis.call('EXISTS', tag .. 'q:' .. key) == 1 then redis.call('ZADD', tag .. 'due', dueAt(key, at), key) end
 end

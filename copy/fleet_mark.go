@@ -1,0 +1,74 @@
+package copy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// A worker whose file system is not mounted would copy into an empty folder of its own machine, and say that all is done.
+// So the first worker leaves a mark in the folder that all lands in, and every other has to find it.
+func (g *localGround) markName() string { return ".pace-fleet-" + g.job }
+
+var errNoMark = errors.New("is not there")
+
+func (g *localGround) mark(_ context.Context, job string) error {
+	name := g.markName()
+	shown := g.shown(name)
+	_ = g.base.remove(name) // of a job of the same name that was deleted
+	m, err := g.base.create(name, 0o644)
+	if err != nil {
+		return fmt.Errorf("cannot create %s: %w", shown, because(err))
+	}
+	_, err = m.WriteString(job)
+	if err == nil {
+		err = m.Sync()
+	}
+	if e := m.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = g.base.sync(shown)
+	}
+	if err != nil {
+		err = fmt.Errorf("cannot write %s: %w", shown, because(err))
+	}
+	return err
+}
+
+func (g *localGround) marked(_ context.Context, job string) error {
+	shown := g.shown(g.markName())
+	m, err := g.base.open(g.markName())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s, which the first worker of the job has made, %w", shown, errNoMark)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", shown, because(err))
+	}
+	defer func() { _ = m.Close() }()
+	text, err := io.ReadAll(io.LimitReader(m, 1000))
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", shown, because(err))
+	}
+	if string(text) != job {
+		return fmt.Errorf("%s, as this job has it, %w", shown, errNoMark)
+	}
+	return nil
+}
+
+func (g *localGround) unmark(context.Context) error {
+	err := g.base.remove(g.markName())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot remove %s: %w", g.shown(g.markName()), because(err))
+	}
+	return nil
+}
+
+func (g *localGround) sync(context.Context) error {
+	if err := syncAll(g.base.f); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("cannot sync %s: %w", g.path, because(err))
+	}
+	return nil
+}

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package copy
+
+import (
+	"errors"
+	"os"
+)
+
+func dataSync(f *os.File) error { return f.Sync() }
+
+// syncAll is not to be had here: each file is synced by itself.
+func syncAll(*os.File) error { return errors.ErrUnsupported }

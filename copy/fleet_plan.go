@@ -1,0 +1,294 @@
+package copy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"pace/limiter/fleet"
+)
+
+// fleetPlan says where everything lands. The first worker finds it and all others go by it, because the same command may
+// mean something else once the destination is there.
+type fleetPlan struct {
+	Base    []byte // the folder that all lands in: a path need not be UTF-8
+	Sources []plannedSource
+}
+
+// plannedSource is one source of a plan.
+type plannedSource struct {
+	Lands  []byte // its path in the base; empty for a tree whose contents land there
+	Single bool   // it is no tree
+	Type   uint32 // of it, as an fs.FileMode
+	Inode  uint64 // other file systems of the same name have another one, or another time
+	Time   int64  // when it was last modified, in nanoseconds since 1970
+}
+
+// planFleet says where everything lands as it is now, and looks whether it can.
+func (f *fleetRun) planFleet() (fleetPlan, error) {
+	items, err := plan(&f.Options)
+	if err != nil {
+		return fleetPlan{}, err
+	}
+	into, err := intoDir(&f.Options)
+	if err != nil {
+		return fleetPlan{}, err
+	}
+	p := fleetPlan{Base: []byte(f.Dest)}
+	landings := map[string]bool{}
+	for _, it := range items {
+		if it.err != nil {
+			return p, fmt.Errorf("cannot read %s: %w", it.src, because(it.err))
+		}
+		if err := f.aimFleet(&it); err != nil {
+			return p, err
+		}
+		if !into {
+			p.Base = []byte(filepath.Dir(trimSlashes(it.dst)))
+		}
+		s, err := f.planSource(it, string(p.Base))
+		if err != nil {
+			return p, err
+		}
+		if s.Single && landings[string(s.Lands)] {
+			return p, usagef("two sources would become %s", it.dst)
+		}
+		landings[string(s.Lands)] = s.Single
+		p.Sources = append(p.Sources, s)
+	}
+	return p, nil
+}
+
+// aimFleet looks at what is in the way of a source that is no tree. Where its destination is a link, that is resolved.
+func (f *fleetRun) aimFleet(it *item) error {
+	if it.isTree(&f.Options) {
+		return nil
+	}
+	t, err := f.target(*it)
+	switch {
+	case err != nil:
+		return err
+	case t.inPlace != 0:
+		return usagef("%s is a %s: a fleet copies to files", it.dst, kind(t.inPlace))
+	case t.path != "":
+		it.dst = t.path
+	}
+	return nil
+}
+
+func (f *fleetRun) planSource(it item, base string) (plannedSource, error) {
+	tree := it.isTree(&f.Options)
+	lands, err := filepath.Rel(base, trimSlashes(it.dst))
+	if err != nil {
+		return plannedSource{}, err
+	}
+	if lands == "." {
+		lands = ""
+	}
+	m := metaOfInfo(it.info)
+	if tree {
+		if err := outsideSource(it, base); err != nil {
+			return plannedSource{}, err
+		}
+	}
+	return plannedSource{
+		Lands: []byte(filepath.ToSlash(lands)), Single: !tree, Type: uint32(it.info.Mode().Type()),
+		Inode: m.ino, Time: m.mtime.UnixNano(),
+	}, nil
+}
+
+// outsideSource returns an error if a tree would land in itself.
+func outsideSource(it item, base string) error {
+	src, err := openDir(it.src)
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", it.src, because(err))
+	}
+	defer func() { _ = src.close() }()
+	to, err := openDir(base)
+	if err != nil {
+		return fmt.Errorf("cannot write to %s: %w", base, because(err))
+	}
+	defer func() { _ = to.close() }()
+	there, err := statPath(it.dst, true)
+	us, ourErr := src.meta()
+	switch {
+	case src.holds(to):
+		return usagef("cannot copy the directory %s into itself, %s", it.src, it.dst)
+	case err == nil && ourErr == nil && sameFile(there, us):
+		return usagef("%s and %s are the same directory", it.src, it.dst)
+	}
+	return nil
+}
+
+// Names of what the workers of a job tell one another.
+const (
+	sharedPlan    = "plan"
+	sharedSettled = "settled"
+	planKey       = "0/plan" // whoever leases it makes the plan
+)
+
+const markPatience = 90 * time.Second // NFS remembers for a minute that there was no such file
+
+// agree takes the plan of the job, or makes mine that of the job, and makes sure that this worker sees what the others do.
+func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
+	for {
+		settled, err := f.takePlan(ctx)
+		switch {
+		case err != nil:
+			return err
+		case settled:
+			return f.openPlaces() // only the end of it is left, and the mark may be gone
+		case f.plan.Base != nil:
+			if err := f.openPlaces(); err != nil {
+				return err
+			}
+			return f.findMark(ctx)
+		}
+		l, err := f.job.Claim(ctx, planKey)
+		if err != nil {
+			return err
+		}
+		if l != nil {
+			err := f.lead(ctx, mine, l)
+			if releaseErr := f.job.Release(ctx, fleet.Released{Lease: l}); err == nil {
+				err = releaseErr
+			}
+			return err
+		}
+		if !pause(ctx, 50*time.Millisecond) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// takePlan reads the plan if there is one.
+func (f *fleetRun) takePlan(ctx context.Context) (settled bool, err error) {
+	shared, _, err := f.job.Shared(ctx)
+	if err != nil || shared[sharedPlan] == "" {
+		return false, err
+	}
+	if err := json.Unmarshal([]byte(shared[sharedPlan]), &f.plan); err != nil {
+		return false, fmt.Errorf("the plan of the job makes no sense: %w", err)
+	}
+	if len(f.plan.Sources) != len(f.Sources) {
+		return false, errors.New("the plan of the job has other sources")
+	}
+	return shared[sharedSettled] != "", nil
+}
+
+// lead makes mine the plan, if there is none yet. The mark stands before anyone can know the plan, and so before the job
+// has any item.
+func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) error {
+	if _, err := f.takePlan(ctx); err != nil {
+		return err
+	}
+	if f.plan.Base != nil {
+		if err := f.openPlaces(); err != nil {
+			return err
+		}
+		return f.findMark(ctx)
+	}
+	f.plan = mine
+	err := f.openPlaces()
+	if err == nil {
+		err = f.ground.mark(ctx, f.job.Record().ID)
+	}
+	if err == nil {
+		err = l.Check()
+	}
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(mine)
+	if err != nil {
+		return err
+	}
+	_, err = f.job.Share(ctx, map[string]string{sharedPlan: string(text)})
+	return err
+}
+
+// openPlaces opens the sources and the destination, once for all that follows.
+func (f *fleetRun) openPlaces() error {
+	for i, s := range f.plan.Sources {
+		shelf, err := newLocalShelf(f.run, f.Sources[i], s.Single)
+		if err != nil {
+			return notMounted(err)
+		}
+		f.shelves = append(f.shelves, shelf)
+		if err := f.looksSame(f.Sources[i], s); err != nil {
+			return err
+		}
+	}
+	ground, err := newLocalGround(f.run, string(f.plan.Base), f.Fleet.Job, f.job.Record().ID, f.job.Worker())
+	if err != nil {
+		return notMounted(err)
+	}
+	f.ground = ground
+	return nil
+}
+
+func notMounted(err error) error { return fmt.Errorf("%w: is it mounted here?", err) }
+
+// looksSame returns an error if a source is surely not what the others see. Not all file systems have inode numbers that are
+// the same everywhere, and a time can change.
+func (f *fleetRun) looksSame(src string, s plannedSource) error {
+	info, err := look(src, f.Recursive)
+	if err != nil {
+		return notMounted(fmt.Errorf("cannot read %s: %w", src, because(err)))
+	}
+	m := metaOfInfo(info)
+	if uint32(info.Mode().Type()) != s.Type || m.ino != s.Inode && m.mtime.UnixNano() != s.Time {
+		return notMounted(fmt.Errorf("%s is not what the other workers of the job have there", src))
+	}
+	return nil
+}
+
+// findMark waits until the mark of the job is seen.
+func (f *fleetRun) findMark(ctx context.Context) error {
+	for start := time.Now(); ; {
+		err := f.ground.marked(ctx, f.job.Record().ID)
+		if err == nil || !errors.Is(err, errNoMark) {
+			return err
+		}
+		switch settled, e := f.takePlan(ctx); {
+		case e != nil:
+			return e
+		case settled:
+			return nil
+		case time.Since(start) > f.markWait():
+			return notMounted(err)
+		}
+		if !pause(ctx, 100*time.Millisecond) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (f *fleetRun) markWait() time.Duration {
+	if f.markPatience > 0 {
+		return f.markPatience
+	}
+	return markPatience
+}
+
+// lands returns where the path rel of a source goes.
+func (f *fleetRun) lands(source int, rel string) string {
+	return join(string(f.plan.Sources[source].Lands), rel)
+}
+
+// parent returns the group that waits for rel of a source.
+func (f *fleetRun) parent(source int, rel string) string {
+	if rel == "" || f.plan.Sources[source].Single {
+		return groupTop
+	}
+	return folderGroup(source, above(rel))
+}
+
+// leftOut says whether the filter leaves rel out.
+func (f *fleetRun) leftOut(rel string, dir bool) bool {
+	return f.Filter != nil && f.Filter.Excludes(strings.TrimPrefix(rel, "/"), dir)
+}
