@@ -77,6 +77,10 @@ func (r *run) runFleet(ctx context.Context) (Report, error) {
 		return r.withTotals(report), err
 	}
 	f := &fleetRun{run: r}
+	defer f.closeFleetStore()
+	if err := f.openFleetStore(); err != nil {
+		return r.withTotals(report), err
+	}
 	over, err := f.join(ctx)
 	if err != nil || over {
 		return r.withTotals(report), err
@@ -114,7 +118,7 @@ func (f *fleetRun) join(ctx context.Context) (over bool, err error) {
 	case !errors.Is(err, fleet.ErrNoJob):
 		return false, err
 	}
-	plan, err := f.planFleet()
+	plan, err := f.planFleet(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -200,6 +204,9 @@ func (f *fleetRun) driveJobs(ctx context.Context) (backend string, err error) {
 			err = e
 		}
 	}()
+	if f.web != nil {
+		backend = f.web.client.Backend()
+	}
 	workers := f.crew()
 	defer func() { stopTuning(f.tuner, f.Progress) }()
 	err = limiter.EachOf(ctx, f.Mode, workers, f.engine.next, func(ctx context.Context, j job) error { return j(ctx) })

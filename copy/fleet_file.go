@@ -206,7 +206,7 @@ func (f *fleetRun) copyFleetChunk(ctx context.Context, t *task) error {
 		if w.buffers != nil {
 			y.buffers = w.buffers
 		}
-	} else {
+	} else if _, local := w.from.(*localSource); local { // of others each piece would be a request
 		c.size = f.chunk
 		var err error
 		if c.extents, err = f.dataOf(w, c.extents[0]); err != nil {
@@ -243,6 +243,18 @@ func (s fencedChunk) write(ctx context.Context, p []byte, off int64) error {
 		return err
 	}
 	return s.sharedSink.write(ctx, p, off)
+}
+
+func (s fencedChunk) copiesItself() bool {
+	to, ok := s.sharedSink.(storeCopier)
+	return ok && to.copiesItself()
+}
+
+func (s fencedChunk) copyPart(ctx context.Context, c chunk) error {
+	if err := s.fence(); err != nil {
+		return err
+	}
+	return s.sharedSink.(storeCopier).copyPart(ctx, c)
 }
 
 // A chunk neither begins nor ends its file.

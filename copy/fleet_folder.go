@@ -65,6 +65,9 @@ func (f *fleetRun) noteMade(ctx context.Context, t *task) error {
 
 func (l *fleetLister) each(ctx context.Context, what shelved) error {
 	rel := join(l.rel, what.name)
+	if what.rel != "" {
+		rel = what.rel
+	}
 	if l.leftOut(rel, what.mode.IsDir()) {
 		return nil
 	}
@@ -72,11 +75,14 @@ func (l *fleetLister) each(ctx context.Context, what shelved) error {
 		return err
 	}
 	switch {
+	case what.err != nil:
+		l.Progress.Grow(1, 0)
+		return l.failItem(ctx, l.shelves[l.source].shown(rel), what.err)
 	case what.mode.IsDir():
 		return l.addFolder(ctx, l.group, l.source, rel)
 	case !what.mode.IsRegular():
 		return l.gather(ctx, &l.entries, itemEntries, what)
-	case what.size > l.stripe():
+	case what.size > l.stripe(), what.rel != "":
 		l.number++
 		key := fmt.Sprintf("%s%s/%d", rankBegin, l.group, l.number%portionKeys)
 		return l.add(ctx, key, fleetItem{kind: itemBegin, source: l.source, rel: rel})
@@ -239,7 +245,11 @@ func (y *relay) alone(ctx context.Context) (err error) {
 		return y.complete(ctx, size)
 	}
 	y.count(lengthOf(y.need.extents))
-	for c := y.cutterOf(y.need.extents); len(c.extents) > 0; {
+	c := y.cutterOf(y.need.extents)
+	if _, local := y.from.(*localSource); !local && y.need.chunk == 0 {
+		c.size = y.what.size // each piece would be a request
+	}
+	for len(c.extents) > 0 {
 		next, _ := c.next()
 		if err := y.copyChunk(ctx, next); err != nil {
 			return err

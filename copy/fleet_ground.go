@@ -94,6 +94,10 @@ func (g *localGround) endFolder(_ context.Context, rel string, made bool, from s
 		if err := g.keepFolder(d, local, fromRel); err != nil {
 			return err
 		}
+	} else if made {
+		if err := d.f.Chmod(0o777 &^ g.umask); err != nil {
+			return fmt.Errorf("cannot keep the mode of %s: %w", g.shown(rel), because(err))
+		}
 	}
 	if g.Fsync {
 		return d.sync(g.shown(rel))

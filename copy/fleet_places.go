@@ -26,6 +26,8 @@ type shelved struct {
 	name string
 	mode fs.FileMode // its type only
 	size int64       // of a regular file, as far as it is known
+	rel  string      // its path, where that is not its folder's and its name
+	err  error       // why it cannot be copied
 }
 
 // ground is where a fleet's copies go. Paths on it are relative to the folder that all lands in. Its methods may be called
