@@ -78,7 +78,8 @@ func (l *fleetLister) each(ctx context.Context, what shelved) error {
 		return l.gather(ctx, &l.entries, itemEntries, what)
 	case what.size > l.stripe():
 		l.number++
-		key := fmt.Sprintf("%s%s/%d", rankBegin, l.group, l.number%portionKeys)
+		// A key for each: of many that are begun at once, none would be whole soon.
+		key := fmt.Sprintf("%s%s/%d", rankBegin, l.group, l.number)
 		return l.add(ctx, key, fleetItem{kind: itemBegin, source: l.source, rel: rel})
 	}
 	return l.gather(ctx, &l.small, itemSmall, what)

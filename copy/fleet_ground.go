@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 
 	"github.com/zeebo/xxh3"
 )
@@ -17,7 +18,9 @@ type localGround struct {
 	base *dir
 	job  string // the job's name
 	id   string // stands for the job in the names of its parts: they never exist before with other content
-	me   string // stands for this worker in those of the files that it copies alone
+	me   string // stands for this worker in those of the files that it copies alone, with a number for each
+
+	tries atomic.Int64
 }
 
 func newLocalGround(r *run, path, job, id, worker string) (*localGround, error) {
@@ -151,6 +154,9 @@ func (g *localGround) entry(_ context.Context, rel string, from shelf, fromRel s
 	}
 	defer func() { _ = to.dir.close() }()
 	skipped, err := g.makeSpecial(src, to, m)
+	if errors.Is(err, fs.ErrExist) { // one that comes too late was making the same
+		skipped, err = g.makeSpecial(src, to, m)
+	}
 	return skipped, to.dir.noInode(to.shown, err)
 }
 
