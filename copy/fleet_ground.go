@@ -85,13 +85,8 @@ func (g *localGround) endFolder(_ context.Context, rel string, made bool, from s
 		return fmt.Errorf("cannot write to directory %s: %w", g.shown(rel), because(err))
 	}
 	defer func() { _ = d.close() }()
-	if err := d.each(func(name string, isDir bool) error {
-		if !isDir && g.isStray(name) {
-			_ = d.remove(name)
-		}
-		return nil
-	}); err != nil {
-		return fmt.Errorf("cannot read %s: %w", g.shown(rel), because(err))
+	if err := g.removeStrays(d, rel); err != nil {
+		return err
 	}
 	if local, ok := from.(*localShelf); ok && (made || g.Archive) {
 		if err := g.keepFolder(d, local, fromRel); err != nil {
@@ -100,6 +95,20 @@ func (g *localGround) endFolder(_ context.Context, rel string, made bool, from s
 	}
 	if g.Fsync {
 		return d.sync(g.shown(rel))
+	}
+	return nil
+}
+
+// removeStrays removes what killed workers have left in a folder in which nothing is written any more.
+func (g *localGround) removeStrays(d *dir, rel string) error {
+	err := d.each(func(name string, isDir bool) error {
+		if !isDir && g.isStray(name) {
+			_ = d.remove(name)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", g.shown(rel), because(err))
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ type shelved struct {
 // at the same time, and by several workers for the same path: all of them leave the same.
 type ground interface {
 	// mark puts the job's mark there, before the job has any item; marked returns an error if it is not there. unmark
-	// takes it away at the very end.
+	// takes it away at the very end, with what killed workers have left beside it.
 	mark(ctx context.Context, job string) error
 	marked(ctx context.Context, job string) error
 	unmark(ctx context.Context) error
