@@ -55,8 +55,6 @@ func checkFleet(o *Options) error {
 		return usagef("a fleet shares no data between files")
 	case o.Direct:
 		return usagef("a fleet moves all data through the page cache")
-	case o.Rate != nil || o.IOPS != nil:
-		return usagef("a fleet has no limits of its own: each worker would have them")
 	}
 	for _, src := range o.Sources {
 		if isHTTP(src) {
@@ -112,6 +110,12 @@ func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error
 			err = &UsageError{different.Error()}
 		}
 		return false, 0, err
+	}
+	if f.Rate != nil {
+		f.Rate = f.job.Rate("bytes", f.Rate.PerSecond())
+	}
+	if f.IOPS != nil {
+		f.IOPS = f.job.Rate("operations", f.IOPS.PerSecond())
 	}
 	if err = f.agree(ctx, plan); err != nil {
 		_ = f.leave()

@@ -28,8 +28,6 @@ func joinFleet(ctx context.Context, o *Options) error {
 		return &UsageError{"a fleet's crawl is kept by its job, not by a state"}
 	case o.PerIP > 0:
 		return &UsageError{"addresses have no pace in a fleet: its workers share hosts"}
-	case o.GlobalRate != nil:
-		return &UsageError{"a fleet has no global rate: each of its workers would have one"}
 	}
 	fo := *o.Fleet
 	fo.Gap, fo.Settings = gapOf(o.Rate), o.Settings
@@ -56,6 +54,9 @@ func joinFleet(ctx context.Context, o *Options) error {
 		return &UsageError{different.Error()}
 	}
 	o.job = job
+	if err == nil && o.GlobalRate != nil {
+		o.GlobalRate = job.Rate("requests", o.GlobalRate.PerSecond())
+	}
 	return err
 }
 

@@ -122,11 +122,10 @@ func TestFleetInAllModes(t *testing.T) {
 func TestFleetRefusals(t *testing.T) {
 	url := redistest.Start(t).URL
 	for name, c := range map[string]Options{
-		"state":       {Seeds: []string{"http://a.test/"}, State: t.TempDir()},
-		"per ip":      {Seeds: []string{"http://a.test/"}, PerIP: 1},
-		"global rate": {Seeds: []string{"http://a.test/"}, GlobalRate: limiter.NewRate(1)},
-		"no seed":     {},
-		"bad seed":    {Seeds: []string{"http://"}},
+		"state":    {Seeds: []string{"http://a.test/"}, State: t.TempDir()},
+		"per ip":   {Seeds: []string{"http://a.test/"}, PerIP: 1},
+		"no seed":  {},
+		"bad seed": {Seeds: []string{"http://"}},
 	} {
 		c.Fleet = &fleet.Options{URL: url, Job: strings.ReplaceAll(name, " ", "-")}
 		_, err := Run(t.Context(), c)
@@ -135,6 +134,49 @@ func TestFleetRefusals(t *testing.T) {
 		}
 		if _, err := fleet.Look(t.Context(), *c.Fleet); !errors.Is(err, fleet.ErrNoJob) {
 			t.Errorf("%s: a job was begun: %v", name, err)
+		}
+	}
+}
+
+// Three workers together keep to the rate of all hosts: the servers see no request before its time.
+func TestFleetKeepsToOneGlobalRate(t *testing.T) {
+	const perSecond = 60
+	url := redistest.Start(t).URL
+	for _, m := range limiter.Modes {
+		var mu sync.Mutex
+		var requests int
+		var began time.Time
+		seen := func() {
+			mu.Lock()
+			defer mu.Unlock()
+			requests++
+			if most := perSecond * time.Since(began).Seconds(); float64(requests) > most+1e-6 {
+				t.Errorf("%v: %d requests after %v", m, requests, time.Since(began))
+			}
+		}
+		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			seen()
+			w.Header().Set("Content-Type", "text/html")
+			if req.URL.Path == "/" {
+				_, _ = fmt.Fprint(w, "<a href=/1>x</a><a href=/2>x</a><a href=/3>x</a><a href=/4>x</a>")
+			}
+		}))
+		addr := netip.MustParseAddrPort(site.Listener.Addr().String())
+		o := Options{
+			Mode: m, Workers: 4, Depth: 2, Resolve: map[string]netip.AddrPort{}, Timeout: time.Minute, PerHost: 2,
+			GlobalRate: limiter.NewRate(perSecond),
+			Fleet:      &fleet.Options{URL: url, Job: m.String()},
+		}
+		for i := range 9 {
+			host := fmt.Sprintf("%d.test:%d", i, addr.Port())
+			o.Resolve[host] = addr
+			o.Seeds = append(o.Seeds, "http://"+host+"/")
+		}
+		began = time.Now()
+		texts := runFleet(t, 3, o)
+		site.Close()
+		if n := strings.Count(strings.Join(texts, ""), `"status":200`); n != 45 || requests < 54 {
+			t.Errorf("%v: %d pages of 45, %d requests of 54", m, n, requests)
 		}
 	}
 }

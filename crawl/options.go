@@ -62,7 +62,7 @@ type Options struct {
 	// PerIP holds Rate and a number of requests in flight for each address too, for all hosts together that have it. 0
 	// does not.
 	PerIP int
-	// GlobalRate limits request starts over all hosts; nil is unlimited.
+	// GlobalRate limits request starts over all hosts, with a Fleet those of all its workers together; nil is unlimited.
 	GlobalRate *limiter.Rate
 
 	// Timeout bounds one whole exchange, from connecting to the last byte; 0 is unlimited.
@@ -111,7 +111,7 @@ type Options struct {
 	State string
 	// Fleet shares the crawl with other processes, through a job on Redis; nil does not. Each takes hosts of which no other
 	// fetches anything meanwhile, and writes outputs of its own. Seeds may be empty where the job exists. Gap and Settings
-	// are set by the crawl. It goes neither with State nor with PerIP or GlobalRate.
+	// are set by the crawl. It goes neither with State nor with PerIP.
 	Fleet *fleet.Options
 	job   *fleet.Job // that was joined
 

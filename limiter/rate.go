@@ -19,6 +19,7 @@ type Rate struct {
 	perSecond float64
 	perToken  float64 // nanoseconds
 	start     time.Time
+	supply    Supply // nil: the schedule is this Rate's own
 
 	mu         sync.Mutex
 	begun      bool
@@ -49,6 +50,20 @@ func NewRate(perSecond float64) *Rate {
 	return &Rate{perSecond: perSecond, perToken: float64(time.Second) / perSecond, start: time.Now()}
 }
 
+// Supply returns when n tokens may be used, or an error, and then it took none. It is called for one caller of Wait at a
+// time, in the order of their arrival, and has to return the error of ctx at once when that is cancelled.
+type Supply func(ctx context.Context, n int64) error
+
+// NewSupplied returns a Rate whose tokens come from elsewhere, such as from a server that many processes ask. What it
+// returns for perSecond is what NewRate does; at which pace tokens come is the supply's own affair.
+func NewSupplied(perSecond float64, supply Supply) *Rate {
+	r := NewRate(perSecond)
+	if r != nil {
+		r.supply = supply
+	}
+	return r
+}
+
 // PerSecond returns the rate in tokens a second, +Inf for a nil Rate.
 func (r *Rate) PerSecond() float64 {
 	if r == nil {
@@ -73,7 +88,7 @@ func (r *Rate) Wait(ctx context.Context, n int64) error {
 	if !r.begun {
 		r.begun, r.slot.due = true, now
 	}
-	if r.head == nil {
+	if r.head == nil && r.supply == nil {
 		if at := r.after(now, n); at.due <= now {
 			r.slot = at
 			r.mu.Unlock()
@@ -125,14 +140,7 @@ func (r *Rate) enqueue(now time.Duration, n int64) *waiter {
 
 // lead waits, as the head of the queue, until w's tokens are due.
 func (r *Rate) lead(ctx context.Context, w *waiter) error {
-	timer := time.NewTimer(w.slot.due - time.Since(r.start))
-	defer timer.Stop()
-	var err error
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
+	err := r.await(ctx, w)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil {
@@ -143,11 +151,26 @@ func (r *Rate) lead(ctx context.Context, w *waiter) error {
 	return err
 }
 
+// await returns when the tokens of the head are due, or are supplied.
+func (r *Rate) await(ctx context.Context, w *waiter) error {
+	if r.supply != nil {
+		return r.supply(ctx, w.n)
+	}
+	timer := time.NewTimer(w.slot.due - time.Since(r.start))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // advance serves the queue after its head has gone. It requires that mu is held.
 func (r *Rate) advance(now time.Duration) {
 	for ; r.head != nil; r.head = r.head.next {
 		at := r.after(now, r.head.n)
-		if at.due > now {
+		if at.due > now || r.supply != nil {
 			r.head.slot = at
 			r.head.wake <- false
 			return

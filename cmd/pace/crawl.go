@@ -153,7 +153,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 			into(&f.perHost, many, "2")),
 		valueFlag(polite, "per-ip", "hold --rate and at most `N` requests in flight for each address too; 0 does not",
 			into(&f.perIP, many, "0")),
-		valueFlag(polite, "global-rate", "start requests to all hosts together at `RATE`; 0 is unlimited",
+		valueFlag(polite, "global-rate", "start requests to all hosts together at `RATE`, with --fleet those of all processes; "+
+			"0 is unlimited",
 			into(&f.globalRate, rateKind, "0")),
 		valueFlag(polite, "robots", "robots.txt: `CHOICE` is obey or ignore",
 			into(&f.ignoreRobots, robotsKind, "obey")),

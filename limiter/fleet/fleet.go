@@ -103,9 +103,10 @@ type Job struct {
 	lost   func(*Lease)      // told of leases that ended by themselves
 	turn   int               // the partition that was asked for leases first
 
-	tally tally
-	stop  context.CancelFunc
-	wg    sync.WaitGroup
+	tally   tally
+	running context.Context // until the worker leaves; nil for who only looks. Guarded by mu
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
 }
 
 // Open joins a job, and makes it if it is new. Settings that differ from the job's are an [*OptionsError].
@@ -124,9 +125,14 @@ func Open(ctx context.Context, o Options) (*Job, error) {
 		_ = j.rdb.Close()
 		return nil, err
 	}
-	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
-	j.stop = stop
-	j.wg.Go(func() { j.keep(keeping) })
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	j.running = running
+	j.stop = func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		stop() // what would begin in the background by now does not
+	}
+	j.wg.Go(func() { j.keep(running) })
 	return j, nil
 }
 

@@ -139,6 +139,7 @@ var contract = []struct {
 	{"GroupsWaitForTheirChildren", testGroupsWaitForTheirChildren},
 	{"HigherRanksComeFirst", testHigherRanksComeFirst},
 	{"ItemsAreAddedToAGroup", testItemsAreAddedToAGroup},
+	{"SharedRate", testSharedRate},
 }
 
 func TestOneServer(t *testing.T) {

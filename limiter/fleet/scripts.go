@@ -31,6 +31,8 @@ var (
 	quotaText string
 	//go:embed scripts/share.lua
 	shareText string
+	//go:embed scripts/rate.lua
+	rateText string
 	//go:embed scripts/claim.lua
 	claimText string
 	//go:embed scripts/group.lua
@@ -56,6 +58,7 @@ var (
 	finishScript  = redis.NewScript(common + finishText)
 	quotaScript   = redis.NewScript(common + quotaText)
 	shareScript   = redis.NewScript(common + shareText)
+	rateScript    = redis.NewScript(common + rateText)
 	claimScript   = redis.NewScript(common + claimText)
 	groupScript   = redis.NewScript(common + groupText)
 	childScript   = redis.NewScript(common + childText)
