@@ -253,7 +253,6 @@ func (s fencedChunk) abort(bool) bool                                    { retur
 // doFinish gives a large file its name, or says why it has failed.
 func (f *fleetRun) doFinish(ctx context.Context, t *task) error {
 	it := t.item
-	t.synced = true
 	f.Progress.Grow(1, 0)
 	kept, err := f.finishLarge(ctx, t)
 	if err != nil {

@@ -128,6 +128,22 @@ func (s *fleetLarge) commit(ctx context.Context, what found, fence func() error)
 	return kept, err
 }
 
+func (s *fleetLarge) repair() {
+	f := s.in
+	if f == nil {
+		return
+	}
+	open, err := statFile(f.out)
+	named, namedErr := f.to.dir.lstat(f.to.name)
+	if err != nil || namedErr != nil || !sameFile(open, named) {
+		return
+	}
+	in, m := localFile(s.from, found{})
+	if err := s.ground.keepFile(f, in, m); err != nil {
+		s.ground.Log.Warn("a late write has changed the times of a file", "item", f.to.shown, "error", err)
+	}
+}
+
 func (s *fleetLarge) abort(_ context.Context, token string) {
 	if to, err := s.ground.place(s.rel); err == nil {
 		_ = to.dir.remove(token)

@@ -74,6 +74,9 @@ type sharedSink interface {
 	// commit gives the file its name, when all of it was written and synced. It is attached. fence is called just before.
 	// kept says that something else has its name, and is to stay.
 	commit(ctx context.Context, what found, fence func() error) (kept bool, err error)
+	// repair makes good what a write has changed that was on its way when its lease ended: by now the file may have its
+	// name, and the bytes are right, but not the times. It is attached.
+	repair()
 	// abort removes what was begun. It is attached, or token says what.
 	abort(ctx context.Context, token string)
 	// close gives back what this worker has of it.
