@@ -61,7 +61,8 @@ type ground interface {
 // sharedSink is one file at its destination that workers on many machines write together. One of them begins it, maybe
 // again if another has died of that; all attach to it, and one of them commits it, maybe again. Many write at once.
 type sharedSink interface {
-	// begin makes the file ready to be written in chunks of about the size asked for. token is what the others attach by.
+	// begin makes the file ready to be written in chunks of about the size asked for. token is what the others attach by;
+	// who has begun it is attached.
 	begin(ctx context.Context, what found, ask int64) (token string, chunk int64, err error)
 	// attach opens what was begun. whole says that write is given whole chunks only. If the file has its name already it
 	// returns errWhole.
