@@ -39,6 +39,9 @@ func (f *fleetRun) planFleet(ctx context.Context) (fleetPlan, error) {
 		return fleetPlan{}, err
 	}
 	p := fleetPlan{Base: []byte(f.Dest)}
+	if mergesAny(&f.Options, items) {
+		return fleetPlan{}, usagef("a fleet does not mix the contents of several sources: which one comes last would be left to chance")
+	}
 	landings := map[string]bool{}
 	for _, it := range items {
 		if it.err != nil {
