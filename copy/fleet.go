@@ -110,10 +110,7 @@ func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error
 		return false, 0, err
 	}
 	if f.job, err = fleet.Open(ctx, fo); err != nil {
-		if different := (*fleet.OptionsError)(nil); errors.As(err, &different) {
-			err = &UsageError{different.Error()}
-		}
-		return false, 0, err
+		return false, 0, asUsage(err)
 	}
 	if f.Rate != nil {
 		f.Rate = f.job.Rate("bytes", f.Rate.PerSecond())
@@ -127,6 +124,14 @@ func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error
 	return false, 0, err
 }
 
+// asUsage makes settings that differ from the job's an error of the command line.
+func asUsage(err error) error {
+	if different := (*fleet.OptionsError)(nil); errors.As(err, &different) {
+		return &UsageError{different.Error()}
+	}
+	return err
+}
+
 // isOver looks whether the job was finished before.
 func (f *fleetRun) isOver(ctx context.Context, fo fleet.Options) (over bool, failed int64, err error) {
 	f.job, err = fleet.Look(ctx, fo)
@@ -136,7 +141,8 @@ func (f *fleetRun) isOver(ctx context.Context, fo fleet.Options) (over bool, fai
 	if err != nil {
 		return false, 0, err
 	}
-	if finished := f.job.Record().Finished; !finished.IsZero() {
+	err = asUsage(f.job.Agrees())
+	if finished := f.job.Record().Finished; err == nil && !finished.IsZero() {
 		over = true
 		f.Log.Warn(fmt.Sprintf("the job %s was finished at %s: nothing of it is left to do", fo.Job,
 			finished.UTC().Format(time.RFC3339)))

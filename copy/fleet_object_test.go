@@ -217,7 +217,7 @@ func TestFleetEndsAnUploadTwice(t *testing.T) {
 		g.holds(t, key, data)
 
 		// What is there is not what was to be there.
-		g.put(t, key, random(12*mib))
+		g.put(t, key, random(12*mib + 1)[1:])
 		u := ground.large(key, localBytes(t, r, data))
 		if _, err := u.attach(t.Context(), token, what); err != nil {
 			t.Fatal(err)
@@ -273,7 +273,7 @@ func TestFleetObjectsThatChange(t *testing.T) {
 			o.Fleet.Job += filepath.Base(dst)
 			o.Rate = limiter.NewRate(4 * mib)
 			o.Verify = true // so that its bytes come by
-			changed := time.AfterFunc(700*time.Millisecond, func() { g.put(t, "from", random(8*mib)) })
+			changed := time.AfterFunc(700*time.Millisecond, func() { g.put(t, "from", random(8*mib + 1)[1:]) })
 			report, err := Run(t.Context(), o)
 			if changed.Stop() {
 				t.Error("it was faster than the change")

@@ -79,8 +79,7 @@ func (u *fleetUpload) commit(ctx context.Context, what found, fence func() error
 		u.abort(ctx, "")
 		return true, nil
 	case errors.As(err, &e) && e.Code == minio.NoSuchUpload && u.isThere(ctx, what.size, u.ground.since.Add(clocks)):
-		err = nil // another worker was faster, or was killed just after
-		u.sent = nil
+		u.sent = nil // another worker was faster, or was killed just after
 	case err != nil:
 		return false, u.failed(ctx, err)
 	}
