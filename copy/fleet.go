@@ -55,8 +55,6 @@ func checkFleet(o *Options) error {
 		return usagef("a fleet shares no data between files")
 	case o.Direct:
 		return usagef("a fleet moves all data through the page cache")
-	case o.Rate != nil || o.IOPS != nil:
-		return usagef("a fleet has no limits of its own: each worker would have them")
 	}
 	for _, src := range o.Sources {
 		if isHTTP(src) {
@@ -77,8 +75,13 @@ func (r *run) runFleet(ctx context.Context) (Report, error) {
 		return r.withTotals(report), err
 	}
 	f := &fleetRun{run: r}
-	over, err := f.join(ctx)
+	defer f.closeFleetStore()
+	if err := f.openFleetStore(); err != nil {
+		return r.withTotals(report), err
+	}
+	over, failed, err := f.join(ctx)
 	if err != nil || over {
+		report.FailedElsewhere = failed
 		return r.withTotals(report), err
 	}
 	report.Backend, err = f.work(ctx)
@@ -92,42 +95,63 @@ func (r *run) runFleet(ctx context.Context) (Report, error) {
 	return report, err
 }
 
-// join takes part in the job, or makes it. over says that it was finished before.
-func (f *fleetRun) join(ctx context.Context) (over bool, err error) {
+// join takes part in the job, or makes it. over says that it was finished before, with so many failures.
+func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error) {
 	fo := *f.Fleet
 	fo.MaxAttempts = fleetAttempts
 	if fo.Log == nil {
 		fo.Log = f.Log
 	}
-	look, err := fleet.Look(ctx, fo)
-	switch {
-	case err == nil:
-		finished := look.Record().Finished
-		if err := look.Leave(); err != nil {
-			return false, err
-		}
-		if !finished.IsZero() {
-			f.Log.Warn(fmt.Sprintf("the job %s was finished at %s: nothing of it is left to do", fo.Job,
-				finished.UTC().Format(time.RFC3339)))
-			return true, nil
-		}
-	case !errors.Is(err, fleet.ErrNoJob):
-		return false, err
+	if over, failed, err = f.isOver(ctx, fo); over || err != nil {
+		return over, failed, err
 	}
-	plan, err := f.planFleet()
+	plan, err := f.planFleet(ctx)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	if f.job, err = fleet.Open(ctx, fo); err != nil {
-		if different := (*fleet.OptionsError)(nil); errors.As(err, &different) {
-			err = &UsageError{different.Error()}
-		}
-		return false, err
+		return false, 0, asUsage(err)
+	}
+	if f.Rate != nil {
+		f.Rate = f.job.Rate("bytes", f.Rate.PerSecond())
+	}
+	if f.IOPS != nil {
+		f.IOPS = f.job.Rate("operations", f.IOPS.PerSecond())
 	}
 	if err = f.agree(ctx, plan); err != nil {
 		_ = f.leave()
 	}
-	return false, err
+	return false, 0, err
+}
+
+// asUsage makes settings that differ from the job's an error of the command line.
+func asUsage(err error) error {
+	if different := (*fleet.OptionsError)(nil); errors.As(err, &different) {
+		return &UsageError{different.Error()}
+	}
+	return err
+}
+
+// isOver looks whether the job was finished before.
+func (f *fleetRun) isOver(ctx context.Context, fo fleet.Options) (over bool, failed int64, err error) {
+	f.job, err = fleet.Look(ctx, fo)
+	if errors.Is(err, fleet.ErrNoJob) {
+		return false, 0, nil
+	}
+	if err != nil {
+		return false, 0, err
+	}
+	err = asUsage(f.job.Agrees())
+	if finished := f.job.Record().Finished; err == nil && !finished.IsZero() {
+		over = true
+		f.Log.Warn(fmt.Sprintf("the job %s was finished at %s: nothing of it is left to do", fo.Job,
+			finished.UTC().Format(time.RFC3339)))
+		failed, err = f.failedElsewhere(ctx, 0)
+	}
+	if leaveErr := f.job.Leave(); err == nil {
+		err = leaveErr
+	}
+	return over, failed, err
 }
 
 // work does what there is to do, until there is no more.
@@ -200,6 +224,9 @@ func (f *fleetRun) driveJobs(ctx context.Context) (backend string, err error) {
 			err = e
 		}
 	}()
+	if f.web != nil {
+		backend = f.web.client.Backend()
+	}
 	workers := f.crew()
 	defer func() { stopTuning(f.tuner, f.Progress) }()
 	err = limiter.EachOf(ctx, f.Mode, workers, f.engine.next, func(ctx context.Context, j job) error { return j(ctx) })

@@ -39,6 +39,7 @@ func (f *fleetRun) perform(ctx context.Context, t *task) error {
 	}
 	switch it.kind {
 	case itemStart:
+		t.synced = true
 		return f.startSources(ctx)
 	case itemList:
 		return f.doList(ctx, t)
@@ -63,7 +64,7 @@ func (f *fleetRun) itemError(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return cancelled(ctx)
-	case noSpace(err), f.refused(err), errors.Is(err, fleet.ErrLost), errors.Is(err, errRedis):
+	case noSpace(err), f.refused(err), errors.Is(err, fleet.ErrLost), errors.Is(err, errRedis), ofLimits(err):
 		return err
 	}
 	// What is not mounted any more would make all of the job fail.
@@ -86,6 +87,11 @@ func ofJob(err error) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %w", errRedis, err)
+}
+
+// ofLimits says whether err is what a limit of the job says when Redis is away.
+func ofLimits(err error) bool {
+	return errors.As(err, new(*fleet.UnreachableError)) || errors.As(err, new(*fleet.FullError)) || errors.Is(err, fleet.ErrGone)
 }
 
 // startSources adds what the sources are.

@@ -53,6 +53,10 @@ func (f *fleetRun) beginLarge(ctx context.Context, t *task, name string) (begun,
 	to := f.ground.large(lands, from)
 	defer to.close()
 	token, chunk, err := to.begin(ctx, what, f.askChunk(what.size))
+	if t.lease.Check() != nil {
+		to.repair()
+		return false, false, f.unbegin(to, token, name, it)
+	}
 	if err != nil {
 		return false, false, err
 	}
@@ -68,6 +72,17 @@ func (f *fleetRun) beginLarge(ctx context.Context, t *task, name string) (begun,
 	})
 	f.feed.hungry.Store(true)
 	return true, false, ofJob(err)
+}
+
+// unbegin is for who was too late: if the file has ended meanwhile, nobody else removes what was begun.
+func (f *fleetRun) unbegin(to sharedSink, token, name string, it fleetItem) error {
+	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
+	defer cancel()
+	ended, err := f.job.HasEnded(ctx, f.parent(it.source, it.rel), name)
+	if err == nil && ended {
+		to.abort(ctx, token)
+	}
+	return fleet.ErrLost
 }
 
 // work is a large file as this worker has it open, for all of its chunks that are in hand.
@@ -206,7 +221,7 @@ func (f *fleetRun) copyFleetChunk(ctx context.Context, t *task) error {
 		if w.buffers != nil {
 			y.buffers = w.buffers
 		}
-	} else {
+	} else if _, local := w.from.(*localSource); local { // of others each piece would be a request
 		c.size = f.chunk
 		var err error
 		if c.extents, err = f.dataOf(w, c.extents[0]); err != nil {
@@ -245,6 +260,18 @@ func (s fencedChunk) write(ctx context.Context, p []byte, off int64) error {
 	return s.sharedSink.write(ctx, p, off)
 }
 
+func (s fencedChunk) copiesItself() bool {
+	to, ok := s.sharedSink.(storeCopier)
+	return ok && to.copiesItself()
+}
+
+func (s fencedChunk) copyPart(ctx context.Context, c chunk) error {
+	if err := s.fence(); err != nil {
+		return err
+	}
+	return s.sharedSink.(storeCopier).copyPart(ctx, c)
+}
+
 // A chunk neither begins nor ends its file.
 func (s fencedChunk) begin(context.Context, found) (need, error)         { return need{}, errWhole }
 func (s fencedChunk) commit(context.Context, int64) (kept bool, _ error) { return false, errWhole }
@@ -253,7 +280,6 @@ func (s fencedChunk) abort(bool) bool                                    { retur
 // doFinish gives a large file its name, or says why it has failed.
 func (f *fleetRun) doFinish(ctx context.Context, t *task) error {
 	it := t.item
-	t.synced = true
 	f.Progress.Grow(1, 0)
 	kept, err := f.finishLarge(ctx, t)
 	if err != nil {

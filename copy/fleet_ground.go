@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 
 	"github.com/zeebo/xxh3"
 )
@@ -17,7 +18,9 @@ type localGround struct {
 	base *dir
 	job  string // the job's name
 	id   string // stands for the job in the names of its parts: they never exist before with other content
-	me   string // stands for this worker in those of the files that it copies alone
+	me   string // stands for this worker in those of the files that it copies alone, with a number for each
+
+	tries atomic.Int64
 }
 
 func newLocalGround(r *run, path, job, id, worker string) (*localGround, error) {
@@ -82,21 +85,34 @@ func (g *localGround) endFolder(_ context.Context, rel string, made bool, from s
 		return fmt.Errorf("cannot write to directory %s: %w", g.shown(rel), because(err))
 	}
 	defer func() { _ = d.close() }()
-	if err := d.each(func(name string, isDir bool) error {
-		if !isDir && g.isStray(name) {
-			_ = d.remove(name)
-		}
-		return nil
-	}); err != nil {
-		return fmt.Errorf("cannot read %s: %w", g.shown(rel), because(err))
+	if err := g.removeStrays(d, rel); err != nil {
+		return err
 	}
 	if local, ok := from.(*localShelf); ok && (made || g.Archive) {
 		if err := g.keepFolder(d, local, fromRel); err != nil {
 			return err
 		}
+	} else if made {
+		if err := d.f.Chmod(0o777 &^ g.umask); err != nil {
+			return fmt.Errorf("cannot keep the mode of %s: %w", g.shown(rel), because(err))
+		}
 	}
 	if g.Fsync {
 		return d.sync(g.shown(rel))
+	}
+	return nil
+}
+
+// removeStrays removes what killed workers have left in a folder in which nothing is written any more.
+func (g *localGround) removeStrays(d *dir, rel string) error {
+	err := d.each(func(name string, isDir bool) error {
+		if !isDir && g.isStray(name) {
+			_ = d.remove(name)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("cannot read %s: %w", g.shown(rel), because(err))
 	}
 	return nil
 }
@@ -151,6 +167,9 @@ func (g *localGround) entry(_ context.Context, rel string, from shelf, fromRel s
 	}
 	defer func() { _ = to.dir.close() }()
 	skipped, err := g.makeSpecial(src, to, m)
+	if errors.Is(err, fs.ErrExist) { // one that comes too late was making the same
+		skipped, err = g.makeSpecial(src, to, m)
+	}
 	return skipped, to.dir.noInode(to.shown, err)
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 
@@ -124,12 +123,14 @@ func join(rel, name string) string {
 	return rel + "/" + name
 }
 
-// above returns the folder of rel; "" is also that of what stands at the top.
+// above returns the folder of rel; "" is also that of what stands at the top. In a key a part can be empty: what follows is
+// of the folder before, as is a slash at its end.
 func above(rel string) string {
-	if dir := path.Dir(rel); dir != "." {
-		return dir
+	i := strings.Index(rel, "//")
+	if i < 0 {
+		i = strings.LastIndexByte(rel, '/')
 	}
-	return ""
+	return rel[:max(i, 0)]
 }
 
 // FleetItem returns what an item of a fleet's copy is about, in words.

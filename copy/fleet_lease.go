@@ -205,7 +205,7 @@ func (e *fleetFeed) syncAll(ctx context.Context, done []*task) error {
 	others := false
 	for _, t := range done {
 		switch {
-		case t.lost || t.synced || t.failure != "":
+		case t.synced || t.failure != "":
 		case t.work == nil:
 			others = true
 		default:

@@ -59,6 +59,9 @@ func (g *localGround) marked(_ context.Context, job string) error {
 }
 
 func (g *localGround) unmark(context.Context) error {
+	if err := g.removeStrays(g.base, ""); err != nil {
+		return err
+	}
 	err := g.base.remove(g.markName())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot remove %s: %w", g.shown(g.markName()), because(err))

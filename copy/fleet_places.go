@@ -26,13 +26,15 @@ type shelved struct {
 	name string
 	mode fs.FileMode // its type only
 	size int64       // of a regular file, as far as it is known
+	rel  string      // its path, where that is not its folder's and its name
+	err  error       // why it cannot be copied
 }
 
 // ground is where a fleet's copies go. Paths on it are relative to the folder that all lands in. Its methods may be called
 // at the same time, and by several workers for the same path: all of them leave the same.
 type ground interface {
 	// mark puts the job's mark there, before the job has any item; marked returns an error if it is not there. unmark
-	// takes it away at the very end.
+	// takes it away at the very end, with what killed workers have left beside it.
 	mark(ctx context.Context, job string) error
 	marked(ctx context.Context, job string) error
 	unmark(ctx context.Context) error
@@ -61,7 +63,8 @@ type ground interface {
 // sharedSink is one file at its destination that workers on many machines write together. One of them begins it, maybe
 // again if another has died of that; all attach to it, and one of them commits it, maybe again. Many write at once.
 type sharedSink interface {
-	// begin makes the file ready to be written in chunks of about the size asked for. token is what the others attach by.
+	// begin makes the file ready to be written in chunks of about the size asked for. token is what the others attach by;
+	// who has begun it is attached.
 	begin(ctx context.Context, what found, ask int64) (token string, chunk int64, err error)
 	// attach opens what was begun. whole says that write is given whole chunks only. If the file has its name already it
 	// returns errWhole.
@@ -74,6 +77,9 @@ type sharedSink interface {
 	// commit gives the file its name, when all of it was written and synced. It is attached. fence is called just before.
 	// kept says that something else has its name, and is to stay.
 	commit(ctx context.Context, what found, fence func() error) (kept bool, err error)
+	// repair makes good what a write has changed that was on its way when its lease ended: by now the file may have its
+	// name, and the bytes are right, but not the times. It is attached.
+	repair()
 	// abort removes what was begun. It is attached, or token says what.
 	abort(ctx context.Context, token string)
 	// close gives back what this worker has of it.

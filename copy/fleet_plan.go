@@ -29,7 +29,7 @@ type plannedSource struct {
 }
 
 // planFleet says where everything lands as it is now, and looks whether it can.
-func (f *fleetRun) planFleet() (fleetPlan, error) {
+func (f *fleetRun) planFleet(ctx context.Context) (fleetPlan, error) {
 	items, err := plan(&f.Options)
 	if err != nil {
 		return fleetPlan{}, err
@@ -39,15 +39,25 @@ func (f *fleetRun) planFleet() (fleetPlan, error) {
 		return fleetPlan{}, err
 	}
 	p := fleetPlan{Base: []byte(f.Dest)}
+	if mergesAny(&f.Options, items) {
+		return fleetPlan{}, usagef("a fleet does not mix the contents of several sources: which one comes last would be left to chance")
+	}
 	landings := map[string]bool{}
 	for _, it := range items {
 		if it.err != nil {
 			return p, fmt.Errorf("cannot read %s: %w", it.src, because(it.err))
 		}
+		if it.from != nil {
+			if err := f.findObject(ctx, &it); err != nil {
+				return p, err
+			}
+		}
 		if err := f.aimFleet(&it); err != nil {
 			return p, err
 		}
-		if !into {
+		if it.to != nil {
+			p.Base = []byte(object{bucket: it.to.bucket}.String())
+		} else if !into {
 			p.Base = []byte(filepath.Dir(trimSlashes(it.dst)))
 		}
 		s, err := f.planSource(it, string(p.Base))
@@ -65,8 +75,8 @@ func (f *fleetRun) planFleet() (fleetPlan, error) {
 
 // aimFleet looks at what is in the way of a source that is no tree. Where its destination is a link, that is resolved.
 func (f *fleetRun) aimFleet(it *item) error {
-	if it.isTree(&f.Options) {
-		return nil
+	if it.isTree(&f.Options) || it.to != nil {
+		return f.checkUp(it)
 	}
 	t, err := f.target(*it)
 	switch {
@@ -81,6 +91,9 @@ func (f *fleetRun) aimFleet(it *item) error {
 }
 
 func (f *fleetRun) planSource(it item, base string) (plannedSource, error) {
+	if it.from != nil || it.to != nil {
+		return f.planObject(it, base)
+	}
 	tree := it.isTree(&f.Options)
 	lands, err := filepath.Rel(base, trimSlashes(it.dst))
 	if err != nil {
@@ -214,18 +227,21 @@ func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) err
 // openPlaces opens the sources and the destination, once for all that follows.
 func (f *fleetRun) openPlaces() error {
 	for i, s := range f.plan.Sources {
-		shelf, err := newLocalShelf(f.run, f.Sources[i], s.Single)
+		shelf, err := f.openShelf(f.Sources[i], s)
 		if err != nil {
-			return notMounted(err)
+			return err
 		}
 		f.shelves = append(f.shelves, shelf)
+		if IsS3(f.Sources[i]) {
+			continue
+		}
 		if err := f.looksSame(f.Sources[i], s); err != nil {
 			return err
 		}
 	}
-	ground, err := newLocalGround(f.run, string(f.plan.Base), f.Fleet.Job, f.job.Record().ID, f.job.Worker())
+	ground, err := f.openGround(string(f.plan.Base), f.job.Record().Created)
 	if err != nil {
-		return notMounted(err)
+		return err
 	}
 	f.ground = ground
 	return nil

@@ -150,8 +150,8 @@ func (s *localShelf) file(rel string) (source, error) {
 	return from, nil
 }
 
-// version leaves out the numbers of device and inode, which other machines may see otherwise, and the time of the last
-// change: another worker that gives the source's times to the destination of a hard link to it would change that.
+// version leaves out the numbers of device and inode and the time of the last change: not every file system tells them all
+// machines alike.
 func (s *localShelf) version(what found) string {
 	return fmt.Sprintf("%d %d", what.size, what.mtime.UnixNano())
 }

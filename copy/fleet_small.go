@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// fleetSmall is a file that one worker of a fleet copies alone. Its part is this worker's own: one that comes too late
+// fleetSmall is a file that one worker of a fleet copies alone. Each attempt has a part of its own: one that comes too late
 // replaces whole files by whole files of the same bytes.
 type fleetSmall struct {
 	ground *localGround
@@ -26,8 +26,7 @@ func (s *fleetSmall) begin(ctx context.Context, what found) (need, error) {
 	}
 	in, m := localFile(s.from, what)
 	f := &incoming{run: s.ground.run, to: to, given: to.dir, below: true, meta: m}
-	name := s.ground.partOf(to.name, "-"+s.ground.me)
-	_ = to.dir.remove(name) // of an attempt of this worker that has failed
+	name := s.ground.partOf(to.name, fmt.Sprintf("-%s%x", s.ground.me, s.ground.tries.Add(1)))
 	out, err := to.dir.create(name, 0o600)
 	if err != nil {
 		err = fmt.Errorf("cannot create %s: %w", to.shown, to.dir.noInode(to.shown, because(err)))
@@ -115,7 +114,7 @@ func (g *localGround) keepFile(f *incoming, in *os.File, m meta) error {
 	if err := f.keep(f.out, in, f.to.shown, m); err != nil {
 		return err
 	}
-	if g.Fsync {
+	if g.Fsync || !syncsAll {
 		if err := f.out.Sync(); err != nil {
 			return f.writeError(err)
 		}

@@ -1,10 +1,16 @@
 package copy
 
 import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
 	"path/filepath"
-	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,16 +30,6 @@ func inFleet(t testing.TB, url string, o Options) Options {
 		o.ChunkSize = 64 * kib
 	}
 	return o
-}
-
-var linkText = regexp.MustCompile(` link of \S+`)
-
-// unlinked returns what is said of a tree as if no file had a second name: a fleet copies each.
-func unlinked(tree map[string]string) map[string]string {
-	for rel, text := range tree {
-		tree[rel] = linkText.ReplaceAllString(text, "")
-	}
-	return tree
 }
 
 // together runs workers of one job side by side, and returns what they have done in all.
@@ -63,30 +59,363 @@ func together(t testing.TB, n int, o Options) Report {
 	return all
 }
 
-func TestFleetCopiesALargeFile(t *testing.T) {
+// When the source changes while it is copied, the file fails, and has no name; all workers know of it, and the others' files
+// are there.
+func TestFleetWithAChangedSource(t *testing.T) {
 	url := redistest.Start(t).URL
 	inModes(t, func(t *testing.T, m limiter.Mode) {
 		from, to := dirs(t)
-		data := random(5*mib + 12345)
-		src := write(t, filepath.Join(from, "src"), data)
-		got := together(t, 3, inFleet(t, url, Options{Sources: []string{src}, Dest: filepath.Join(to, "dst"), Mode: m, Verify: true}))
-		same(t, filepath.Join(to, "dst"), data)
-		holds(t, to, "dst")
-		if got.Items != 1 || got.Bytes != int64(len(data)) {
-			t.Errorf("got %d items and %d bytes", got.Items, got.Bytes)
+		write(t, filepath.Join(from, "other"), random(100))
+		src := write(t, filepath.Join(from, "changes"), random(4*mib))
+		o := inFleet(t, url, Options{Sources: []string{from}, Dest: filepath.Join(to, "dst"), Recursive: true, Mode: m})
+		r := newRun(o)
+		change := sync.OnceFunc(func() { write(t, src, random(4*mib+1)) })
+		r.wrap = func(d driver) driver {
+			return faulty{driver: d, write: func(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
+				if off >= 2*mib {
+					change()
+				}
+				return d.pwrite(ctx, f, p, off)
+			}}
 		}
-		alike(t, lookAt(t, filepath.Join(to, "dst"), false), lookAt(t, src, false))
+		report, err := r.run(t.Context())
+		if err != nil || report.ItemsFailed != 1 || report.Items != 2 || report.FailedElsewhere != 0 {
+			t.Fatalf("got %+v, %v", report, err)
+		}
+		if why := report.Errors[0].Error; !strings.Contains(why, "changed while it was copied") {
+			t.Errorf("got %q", why)
+		}
+		holds(t, filepath.Join(to, "dst"), "other")
+		holds(t, to, "dst")
 	})
 }
 
-func TestFleetCopiesATree(t *testing.T) {
+// Whoever ends without a failure of its own learns of those of others.
+func TestFleetTellsOfFailuresElsewhere(t *testing.T) {
+	url := redistest.Start(t).URL
+	from, to := dirs(t)
+	write(t, filepath.Join(from, "file"), random(10))
+	if err := os.MkdirAll(filepath.Join(to, "dst", "file"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o := inFleet(t, url, Options{Sources: []string{from + "/."}, Dest: filepath.Join(to, "dst"), Recursive: true})
+	var wg sync.WaitGroup
+	reports := make([]Report, 3)
+	for i := range reports {
+		wg.Go(func() {
+			var err error
+			if reports[i], err = Run(t.Context(), o); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	failed := int64(0)
+	for _, r := range reports {
+		if failed += r.ItemsFailed; r.ItemsFailed+r.FailedElsewhere != 1 {
+			t.Errorf("a worker knows of %d failures and %d elsewhere", r.ItemsFailed, r.FailedElsewhere)
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d workers have the failure", failed)
+	}
+}
+
+// A worker that does not see what the others see stops before it copies anything.
+func TestFleetWhereNothingIsMounted(t *testing.T) {
+	url := redistest.Start(t).URL
+	from, to := dirs(t)
+	src := write(t, filepath.Join(from, "src"), random(100))
+	o := inFleet(t, url, Options{Sources: []string{src}, Dest: filepath.Join(to, "dst")})
+	first, err := fleet.Open(t.Context(), *o.Fleet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = first.Close(context.Background()) })
+	lead := &fleetRun{run: newRun(o), job: first}
+	plan, err := lead.planFleet(t.Context())
+	if err == nil {
+		err = lead.agree(t.Context(), plan)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		change func() // to what another machine has
+		back   func()
+	}{
+		"another destination": {
+			func() { rename(t, to, to+".was"); must(t, os.Mkdir(to, 0o755)) },
+			func() { must(t, os.Remove(to)); rename(t, to+".was", to) },
+		},
+		"the mark of another job": {
+			func() { write(t, filepath.Join(to, ".pace-fleet-"+o.Fleet.Job), []byte("another")) },
+			func() { must(t, lead.ground.mark(t.Context(), first.Record().ID)) },
+		},
+		"no destination": {
+			func() { rename(t, to, to+".was") },
+			func() { rename(t, to+".was", to) },
+		},
+		"another source": {
+			func() { rename(t, src, src+".was"); must(t, os.Mkdir(src, 0o755)) },
+			func() { must(t, os.Remove(src)); rename(t, src+".was", src) },
+		},
+		"a younger source": {
+			func() { rename(t, src, src+".was"); write(t, src, random(100)) },
+			func() { must(t, os.Remove(src)); rename(t, src+".was", src) },
+		},
+		"no source": {
+			func() { rename(t, src, src+".was") },
+			func() { rename(t, src+".was", src) },
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.change()
+			defer test.back()
+			r := newRun(o)
+			r.markPatience = 10 * time.Millisecond
+			report, err := r.run(t.Context())
+			if err == nil || report.Items > 0 {
+				t.Errorf("got %+v, %v", report, err)
+			}
+			if entries, _ := os.ReadDir(to); len(entries) > 1 { // the mark
+				t.Errorf("the destination holds %v", entries)
+			}
+		})
+	}
+	lead.ground.close()
+	mustRun(t, o)
+	same(t, filepath.Join(to, "dst"), random(100))
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	must(t, os.Rename(from, to))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A file system that goes away in the middle is no failure of the items: others can still copy them.
+func TestFleetLosesItsMount(t *testing.T) {
+	url := redistest.Start(t).URL
+	from, to := dirs(t)
+	write(t, filepath.Join(from, "large"), random(3*mib))
+	o := inFleet(t, url, Options{Sources: []string{from}, Dest: filepath.Join(to, "dst"), Recursive: true})
+	r := newRun(o)
+	mark := filepath.Join(to, ".pace-fleet-"+o.Fleet.Job)
+	r.wrap = func(d driver) driver {
+		return faulty{driver: d, write: func(context.Context, *os.File, []byte, int64) (int, error) {
+			_ = os.Rename(mark, mark+".was")
+			return 0, errors.New("stale file handle")
+		}}
+	}
+	report, err := r.run(t.Context())
+	if err == nil || report.ItemsFailed > 0 || !strings.Contains(err.Error(), "is it mounted here?") {
+		t.Fatalf("got %+v, %v", report, err)
+	}
+	rename(t, mark+".was", mark)
+	if got := mustRun(t, o); got.Items != 1 || got.FailedElsewhere != 0 {
+		t.Errorf("got %+v", got)
+	}
+	same(t, filepath.Join(to, "dst", "large"), random(3*mib))
+}
+
+// A worker that finds no space leaves the job as it is, and the same command goes on when there is some.
+func TestFleetWithoutSpace(t *testing.T) {
 	url := redistest.Start(t).URL
 	inModes(t, func(t *testing.T, m limiter.Mode) {
 		from, to := dirs(t)
-		src, dst := filepath.Join(from, "src"), filepath.Join(to, "dst")
-		zoo(t, src)
-		together(t, 3, inFleet(t, url, Options{Sources: []string{src}, Dest: dst, Mode: m, Archive: true}))
-		alike(t, unlinked(lookAt(t, dst, true)), unlinked(lookAt(t, src, true)))
-		holds(t, to, "dst")
+		write(t, filepath.Join(from, "small"), random(100))
+		write(t, filepath.Join(from, "large"), random(3*mib))
+		o := inFleet(t, url, Options{Sources: []string{from}, Dest: filepath.Join(to, "dst"), Recursive: true, Mode: m})
+		r := newRun(o)
+		r.wrap = func(d driver) driver {
+			return faulty{driver: d, write: func(ctx context.Context, f *os.File, p []byte, off int64) (int, error) {
+				if off > mib {
+					return 0, syscall.ENOSPC
+				}
+				return d.pwrite(ctx, f, p, off)
+			}}
+		}
+		if _, err := r.run(t.Context()); !errors.As(err, new(*SpaceError)) {
+			t.Fatalf("got %v", err)
+		}
+		mustRun(t, o)
+		same(t, filepath.Join(to, "dst", "large"), random(3*mib))
+		holds(t, filepath.Join(to, "dst"), "large", "small")
 	})
+}
+
+// What was done and is asked for again is neither done again nor an error.
+func TestFleetThatIsFinished(t *testing.T) {
+	url := redistest.Start(t).URL
+	from, to := dirs(t)
+	src := write(t, filepath.Join(from, "src"), random(100))
+	o := inFleet(t, url, Options{Sources: []string{src}, Dest: to})
+	mustRun(t, o)
+	must(t, os.Remove(filepath.Join(to, "src")))
+	l := &logs{}
+	o.Log = l.logger()
+	if got := mustRun(t, o); got.Items != 0 || exists(filepath.Join(to, "src")) {
+		t.Errorf("got %+v", got)
+	}
+	if lines := strings.Join(l.lines(slog.LevelWarn), "\n"); !strings.Contains(lines, "was finished at") {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func TestFleetsSideBySide(t *testing.T) {
+	url := redistest.Start(t).URL
+	from, to := dirs(t)
+	zooOfFiles(t, from)
+	var wg sync.WaitGroup
+	for _, name := range []string{"a", "b"} {
+		o := inFleet(t, url, Options{Sources: []string{from}, Dest: filepath.Join(to, name), Recursive: true})
+		o.Fleet.Job += name
+		o.Fleet.Settings = map[string]string{"destination": name}
+		for range 2 {
+			wg.Go(func() {
+				if _, err := Run(t.Context(), o); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for _, name := range []string{"a", "b"} {
+		for i := range 30 {
+			same(t, filepath.Join(to, name, "sub", strconv.Itoa(i)), random(i*10_000))
+		}
+	}
+	holds(t, to, "a", "b")
+}
+
+func zooOfFiles(t *testing.T, root string) {
+	t.Helper()
+	must(t, os.Mkdir(filepath.Join(root, "sub"), 0o755))
+	for i := range 30 {
+		write(t, filepath.Join(root, "sub", strconv.Itoa(i)), random(i*10_000))
+	}
+	write(t, filepath.Join(root, "large"), random(3*mib))
+}
+
+// What is there already stays, is compared or replaced, as in a copy by one process.
+func TestFleetOverWhatIsThere(t *testing.T) {
+	url := redistest.Start(t).URL
+	older, newer := time.Unix(1_000_000_000, 0), time.Now().Add(time.Hour)
+	tests := map[string]struct {
+		set     func(*Options)
+		data    []byte // what is there
+		when    time.Time
+		skipped int64
+	}{
+		"replaced":               {func(*Options) {}, []byte("old"), newer, 0},
+		"kept":                   {func(o *Options) { o.NoClobber = true }, []byte("old"), older, 2},
+		"update of what is old":  {func(o *Options) { o.Update = true }, []byte("old"), older, 0},
+		"update of what is new":  {func(o *Options) { o.Update = true }, []byte("old"), newer, 2},
+		"checksum of the same":   {func(o *Options) { o.Checksum = true }, nil, newer, 2},
+		"checksum of other data": {func(o *Options) { o.Checksum = true }, []byte("old"), newer, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			from, to := dirs(t)
+			must(t, os.Mkdir(filepath.Join(to, "from"), 0o755))
+			data := map[string][]byte{"small": random(5000), "large": random(3 * mib)}
+			for file, bytes := range data {
+				write(t, filepath.Join(from, file), bytes)
+				there := bytes
+				if test.data != nil {
+					there = test.data
+				}
+				path := write(t, filepath.Join(to, "from", file), there)
+				must(t, os.Chtimes(path, test.when, test.when))
+			}
+			o := inFleet(t, url, Options{Sources: []string{from}, Dest: to, Recursive: true})
+			o.Fleet.Job = strings.ReplaceAll(o.Fleet.Job, " ", "")
+			test.set(&o)
+			got := together(t, 2, o)
+			if got.ItemsSkipped != test.skipped || got.Items != 2-test.skipped {
+				t.Errorf("got %d items and %d skipped", got.Items, got.ItemsSkipped)
+			}
+			for file, bytes := range data {
+				if test.skipped > 0 && test.data != nil {
+					bytes = test.data
+				}
+				same(t, filepath.Join(to, "from", file), bytes)
+			}
+		})
+	}
+}
+
+func TestFleetFilters(t *testing.T) {
+	url := redistest.Start(t).URL
+	from, to := dirs(t)
+	zooOfFiles(t, from)
+	filter, err := NewFilter([]Rule{{Include: true, Pattern: "sub/3"}, {Pattern: "sub/*"}, {Pattern: "large"}})
+	must(t, err)
+	together(t, 2, inFleet(t, url, Options{Sources: []string{from}, Dest: filepath.Join(to, "dst"), Recursive: true, Filter: filter}))
+	holds(t, filepath.Join(to, "dst"), "sub")
+	holds(t, filepath.Join(to, "dst", "sub"), "3")
+}
+
+// Several sources go into a folder, each under its own name, and what is one source's contents alone into the folder itself.
+func TestFleetWithManySources(t *testing.T) {
+	url := redistest.Start(t).URL
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		from, to := dirs(t)
+		must(t, os.MkdirAll(filepath.Join(from, "tree", "in"), 0o755))
+		must(t, os.MkdirAll(filepath.Join(from, "open"), 0o755))
+		write(t, filepath.Join(from, "tree", "in", "a"), random(10))
+		write(t, filepath.Join(from, "open", "b"), random(20))
+		write(t, filepath.Join(from, "small"), random(30))
+		write(t, filepath.Join(from, "large"), random(2*mib))
+		together(t, 3, inFleet(t, url, Options{
+			Sources: []string{
+				filepath.Join(from, "tree"), filepath.Join(from, "open"), filepath.Join(from, "small"), filepath.Join(from, "large"),
+			},
+			Dest: to, Recursive: true, Mode: m,
+		}))
+		holds(t, to, "large", "open", "small", "tree")
+		same(t, filepath.Join(to, "tree", "in", "a"), random(10))
+		same(t, filepath.Join(to, "open", "b"), random(20))
+		same(t, filepath.Join(to, "small"), random(30))
+		same(t, filepath.Join(to, "large"), random(2*mib))
+	})
+}
+
+func TestFleetRefusals(t *testing.T) {
+	from, to := dirs(t)
+	src := write(t, filepath.Join(from, "src"), random(100))
+	for name, set := range map[string]func(*Options){
+		"delete":       func(o *Options) { o.Delete, o.Recursive = true, true },
+		"stdout":       func(o *Options) { o.Output = io.Discard },
+		"a web server": func(o *Options) { o.Sources = []string{"http://127.0.0.1/x"} },
+		"a digest":     func(o *Options) { o.Expect = &Digest{} },
+		"a list":       func(o *Options) { o.Only, o.Recursive = []string{"x"}, true },
+		"a dry run":    func(o *Options) { o.DryRun = true },
+		"contents": func(o *Options) {
+			o.Recursive, o.Sources = true, []string{from + "/.", src}
+		},
+		"into itself":    func(o *Options) { o.Recursive, o.Sources, o.Dest = true, []string{from}, filepath.Join(from, "new") },
+		"the same file":  func(o *Options) { o.Dest = src },
+		"no destination": func(o *Options) { o.Dest = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := Options{Sources: []string{src}, Dest: to, Fleet: &fleet.Options{URL: "redis://127.0.0.1:1", Job: "x"}}
+			set(&o)
+			usage := (*UsageError)(nil)
+			if name == "contents" || name == "into itself" || name == "the same file" { // which is seen when the job was not found
+				o.Fleet.URL = redistest.Start(t).URL
+			}
+			if _, err := Run(t.Context(), o); !errors.As(err, &usage) {
+				t.Errorf("got %v, want a usage error", err)
+			}
+		})
+	}
 }

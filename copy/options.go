@@ -43,7 +43,7 @@ type Options struct {
 	MaxWorkers int
 	// ChunkSize is the length of one operation in bytes; 0 means the mode's default.
 	ChunkSize int64
-	// Rate limits all workers together, in bytes a second; nil is unlimited.
+	// Rate limits all workers together, those of a Fleet too, in bytes a second; nil is unlimited.
 	Rate *limiter.Rate
 
 	// Network says how sources are read that are URLs.
@@ -86,7 +86,7 @@ type Options struct {
 	Fsync bool
 	// Sparse says where the destination has holes.
 	Sparse Sparse
-	// IOPS limits the chunks and small files of all workers together, in operations a second; nil is unlimited.
+	// IOPS limits the chunks and small files of all workers together, as Rate, in operations a second; nil is unlimited.
 	IOPS *limiter.Rate
 	// NoResume begins anew where an earlier run was stopped, and leaves nothing to resume.
 	NoResume bool

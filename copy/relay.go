@@ -166,12 +166,18 @@ func (y *relay) chunkJob(ctx context.Context, c chunk) error {
 	return y.end(ctx, err)
 }
 
+// storeCopier is a sink whose store may copy chunks itself.
+type storeCopier interface {
+	copiesItself() bool
+	copyPart(ctx context.Context, c chunk) error
+}
+
 // copyChunk does not know its mode.
 func (y *relay) copyChunk(ctx context.Context, c chunk) error {
 	if err := y.wait(ctx, c.n); err != nil {
 		return err
 	}
-	if to, ok := y.to.(*s3Sink); ok && to.within != nil {
+	if to, ok := y.to.(storeCopier); ok && to.copiesItself() {
 		err := to.copyPart(ctx, c)
 		if err == nil {
 			y.moved.Add(c.n)

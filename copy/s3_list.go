@@ -17,6 +17,7 @@ type lister struct {
 	page  []minio.ObjectInfo
 	ended bool
 	any   bool // there was one
+	level bool // only those without another slash, and as folders what stands before one
 }
 
 const listPage = 1000 // keys that a store gives at once at most
@@ -48,17 +49,20 @@ func (l *lister) next(ctx context.Context) (rel string, info minio.ObjectInfo, e
 func (l *lister) fill(ctx context.Context) error {
 	return l.insist(ctx, func(ctx context.Context) error {
 		l.page, l.ended = l.page[:0], true
-		last, ordered := l.last, true
+		last, ordered, n := l.last, true, 0
 		for info := range l.core.ListObjectsIter(ctx, l.at.bucket, minio.ListObjectsOptions{
-			Prefix: l.at.prefix(), Recursive: true, StartAfter: last, MaxKeys: listPage,
+			Prefix: l.at.prefix(), Recursive: !l.level, StartAfter: last, MaxKeys: listPage,
 		}) {
 			if info.Err != nil {
 				return info.Err
 			}
 			// Where a name cannot be told in XML, some stores tell another, which is out of order.
-			ordered = ordered && info.Key > last
+			ordered = ordered && (info.Key > last || l.level) // a page has its folders at its end
 			last = max(last, info.Key)
-			if l.page = append(l.page, info); len(l.page) == listPage {
+			if !l.level || info.Key != l.last { // a folder is told again after itself
+				l.page = append(l.page, info)
+			}
+			if n++; n == listPage {
 				l.ended = false
 				break
 			}

@@ -95,24 +95,29 @@ func (r *run) aimObject(ctx context.Context, y *relay, it item) (skip bool, err 
 	if it.to == nil {
 		return r.aimHere(ctx, y, it)
 	}
-	sink := newS3Sink(r.store, it.src, *it.to)
-	switch from := y.from.(type) {
+	if from, ok := y.from.(*s3Source); ok && from.at == *it.to {
+		return false, usagef("%s and %s are the same object", it.src, it.dst)
+	}
+	y.to = r.sinkOf(it.src, *it.to, y.from)
+	if skip, err := r.claimObject(it); skip || err != nil {
+		return skip, err
+	}
+	return r.staysThere(ctx, *it.to, y)
+}
+
+// sinkOf returns the sink of an object, as a source that is open may be sent there.
+func (r *run) sinkOf(src string, at object, from source) *s3Sink {
+	sink := newS3Sink(r.store, src, at)
+	switch from := from.(type) {
 	case *localSource:
 		sink.from = from
 	case *s3Source:
-		if from.at == *it.to {
-			return false, usagef("%s and %s are the same object", it.src, it.dst)
-		}
 		sink.origin = from
 		if r.Expect == nil && !r.Verify && from.info.ETag != "" { // else its bytes have to come by
 			sink.within = from
 		}
 	}
-	y.to = sink
-	if skip, err := r.claimObject(it); skip || err != nil {
-		return skip, err
-	}
-	return r.staysThere(ctx, *it.to, y)
+	return sink
 }
 
 // aimHere decides where an object goes on this machine.

@@ -42,6 +42,8 @@ type s3Sink struct {
 	origin *s3Source
 	// within is the same if the store copies it itself.
 	within *s3Source
+	// fresh says that an upload that is there already is nothing to go on with.
+	fresh bool
 
 	what   found
 	part   int64
@@ -82,10 +84,7 @@ func (o *Options) partSize(size int64) int64 {
 }
 
 func (s *s3Sink) begin(ctx context.Context, what found) (need, error) {
-	s.what, s.part = what, s.partSize(what.size)
-	if s.within != nil {
-		s.part = min(max(s.part, withinPart), largestPart)
-	}
+	s.what, s.part = what, s.partFor(what.size)
 	s.parts, s.sent, s.held, s.id, s.blind, s.few = map[int]minio.ObjectPart{}, nil, nil, "", 0, nil
 	s.read, s.known = newTurns(), nil
 	if s.Expect != nil {
@@ -121,9 +120,21 @@ func (s *s3Sink) begin(ctx context.Context, what found) (need, error) {
 	return n, nil
 }
 
+// partFor is how large the parts of this object are.
+func (s *s3Sink) partFor(size int64) int64 {
+	part := s.partSize(size)
+	if s.within != nil {
+		part = min(max(part, withinPart), largestPart)
+	}
+	return part
+}
+
 // mayBeBegun says whether an earlier run with smaller parts may have begun an upload of what now is one part.
 func (s *s3Sink) mayBeBegun() bool {
-	if s.within != nil {
+	switch {
+	case s.fresh:
+		return false
+	case s.within != nil:
 		return s.what.size > withinPart
 	}
 	return s.what.size > leastPart

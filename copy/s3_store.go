@@ -29,12 +29,12 @@ type store struct {
 	reads    stride
 }
 
-// awsEndpoint leads to the endpoint of each region.
-const awsEndpoint = "https://s3.amazonaws.com"
+// AWSEndpoint leads to the endpoint of each region.
+const AWSEndpoint = "https://s3.amazonaws.com"
 
 func (w *web) openStore() (*store, error) {
 	o := &w.Options.S3
-	u, err := url.Parse(either(o.Endpoint, awsEndpoint))
+	u, err := url.Parse(either(o.Endpoint, AWSEndpoint))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("the endpoint of the object store is no URL of HTTP: it begins with https:// or http://")
 	}

@@ -53,8 +53,10 @@ func (s *store) summed(ctx context.Context, call func(ctx context.Context, with 
 
 // beginUpload goes on with the upload of an earlier run, or begins one.
 func (s *s3Sink) beginUpload(ctx context.Context) error {
-	if taken, err := s.takeOver(ctx); taken || err != nil {
-		return err
+	if !s.fresh {
+		if taken, err := s.takeOver(ctx); taken || err != nil {
+			return err
+		}
 	}
 	tries := 0
 	defer func() {

@@ -27,6 +27,8 @@ func (s *s3Source) ifMatch() map[string]string {
 	return map[string]string{"X-Amz-Copy-Source-If-Match": s.info.ETag}
 }
 
+func (s *s3Sink) copiesItself() bool { return s.within != nil }
+
 // copyPart lets the store copy a part of the source.
 func (s *s3Sink) copyPart(ctx context.Context, c chunk) error {
 	if s.single {

@@ -137,7 +137,8 @@ With -r, what is below SRC goes below DST, whether that is there or not, and of
 several sources each under its own name. Buckets are neither made nor removed.
 
 With --fleet, processes on many machines copy together, over file systems that
-all of them mount under the same paths. The first says what is copied; others
+all of them mount under the same paths, or from, to or within an object store,
+for which each has credentials of its own. The first says what is copied; others
 join with --fleet URL --job NAME alone, and leave, at any time. What a process
 had in hand that was killed, another does again. A folder is seen while it
 grows, a file when it is whole. Each name of a hard link is copied. If an item
@@ -153,7 +154,8 @@ Examples:
   pace copy --rate 20MiB/s --report run.json big.iso /mnt/nas/
   pace copy --mode threads --workers 8 -T big.iso other.iso
   pace copy --fleet redis://10.0.0.5 --job move -a /mnt/old/home /mnt/new/
-                                      on each of many machines`,
+                                      on each of many machines
+  pace copy --fleet redis://10.0.0.5 --job up -r /mnt/data s3://archive/data`,
 		Flags: flags,
 		Action: func(c *cli.Context) error {
 			operands, err := f.prepareFleet(c, c.Args().Slice())

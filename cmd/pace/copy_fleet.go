@@ -40,6 +40,7 @@ const (
 	sourcesSetting = "sources"
 	destSetting    = "destination"
 	intoSetting    = "into"
+	storeSetting   = "object-store"
 	filterSetting  = "filter"
 )
 
@@ -65,9 +66,14 @@ func (f *copyFlags) prepareFleet(c *cli.Context, operands []string) ([]string, e
 		return nil, err
 	}
 	if len(operands) == 0 && f.targetDir == "" {
-		return f.joined(was)
+		operands, err = f.joined(was)
+	} else {
+		operands, err = f.placed(operands)
 	}
-	return f.placed(operands)
+	if err == nil {
+		err = f.fleetStore(operands)
+	}
+	return operands, err
 }
 
 // joined returns the operands that the job was begun with.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"slices"
 
@@ -16,6 +17,19 @@ func objectStore(o *filecopy.Options) error {
 	o.S3, err = filecopy.S3FromEnvironment(os.Getenv)
 	if err != nil {
 		return usagef("copy", "%v", err)
+	}
+	return nil
+}
+
+// fleetStore notes which object store the job is about, if one: two with the same buckets are two stores. Each process has
+// credentials of its own.
+func (f *copyFlags) fleetStore(operands []string) error {
+	o := filecopy.Options{Sources: operands, Dest: f.targetDir}
+	if err := objectStore(&o); err != nil {
+		return err
+	}
+	if filecopy.IsS3(o.Dest) || slices.ContainsFunc(operands, filecopy.IsS3) {
+		f.fleet.settings[storeSetting] = cmp.Or(o.S3.Endpoint, filecopy.AWSEndpoint)
 	}
 	return nil
 }

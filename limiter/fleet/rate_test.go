@@ -129,3 +129,38 @@ func TestSharedRateOnAFullServer(t *testing.T) {
 		t.Errorf("left: %q, %v", reply, err)
 	}
 }
+
+// What is given back goes to who asks next, in its place of the schedule, as long as that is not past.
+func TestGivenBackIsDrawnAgain(t *testing.T) {
+	j := join(t, redistest.Start(t).URL, Options{})
+	draw := func(name string, perSecond float64, n int64) grant {
+		t.Helper()
+		g, err := j.draw(t.Context(), name, perSecond, n, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	const period = 100 * time.Second
+	const slow = float64(time.Second) / float64(period)
+	first := draw("slow", slow, 3)
+	second := draw("slow", slow, 3)
+	third := draw("slow", slow, 1)
+	j.giveBack(t.Context(), "slow", slow, []grant{second, third})
+	for i, want := range []struct {
+		ask, n int64
+		place  int64 // in periods from the first on
+	}{{2, 2, 3}, {9, 1, 5}, {1, 1, 6}, {2, 2, 7}, {1, 1, 9}} {
+		g := draw("slow", slow, want.ask)
+		begin := first.begin + time.Duration(want.place)*period
+		if d := (g.begin - begin).Abs(); g.n != want.n || d > 10*time.Microsecond {
+			t.Errorf("draw %d: %d tokens, %v from place %d", i, g.n, g.begin-begin, want.place)
+		}
+	}
+	late := draw("fast", 1000, 5)
+	<-time.After(60 * time.Millisecond)
+	j.giveBack(t.Context(), "fast", 1000, []grant{late, {begin: late.begin + time.Hour, n: 2}})
+	if g := draw("fast", 1000, 5); g.n != 2 || g.begin < late.begin+time.Hour {
+		t.Errorf("%d tokens of %v ago", g.n, g.now-g.begin)
+	}
+}

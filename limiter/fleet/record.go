@@ -123,6 +123,9 @@ func (j *Job) takeRecord(fields map[string]string) error {
 	return nil
 }
 
+// Agrees returns an [*OptionsError] if the settings that a job was opened with, or looked at, are not its own.
+func (j *Job) Agrees() error { return j.compare() }
+
 // compare returns an error if this worker's settings are not the job's.
 func (j *Job) compare() error {
 	if j.o.Settings == nil {

@@ -132,7 +132,6 @@ var contract = []struct {
 	{"ReleaseTellsTheNextHolder", testReleaseTellsTheNextHolder},
 	{"SourceHoldsTheJobOpen", testSourceHoldsTheJobOpen},
 	{"LateWorker", testLateWorker},
-	{"SharedRate", testSharedRate},
 	{"GroupEndsWhenAllIsDone", testGroupEndsWhenAllIsDone},
 	{"GroupWithoutItemsEndsAtOnce", testGroupWithoutItemsEndsAtOnce},
 	{"GroupFails", testGroupFails},
@@ -140,6 +139,7 @@ var contract = []struct {
 	{"GroupsWaitForTheirChildren", testGroupsWaitForTheirChildren},
 	{"HigherRanksComeFirst", testHigherRanksComeFirst},
 	{"ItemsAreAddedToAGroup", testItemsAreAddedToAGroup},
+	{"SharedRate", testSharedRate},
 }
 
 func TestOneServer(t *testing.T) {
