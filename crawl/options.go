@@ -102,7 +102,8 @@ type Options struct {
 	// well as a writer can be continued: what was written for pages that a crash undid stays.
 	Output io.Writer
 	// OutputFile is a file to write them to instead of Output, each with one system call. It is emptied, but with a State
-	// that was left unfinished cut back to the records of the pages that count, and continued. Empty for none.
+	// that was left unfinished cut back to the records of the pages that count, and continued. With a Fleet it is continued
+	// as it is, for what was written is done. Empty for none.
 	OutputFile string
 
 	// State is a folder that keeps the crawl, so that a later run goes on where this one ended, however it ended: no URL

@@ -24,7 +24,11 @@ func (c *crawler) openOutputs() (err error) {
 		c.log.Warn(fmt.Sprintf("%s has more than the %d pages of --max-pages-per-host", host, c.o.MaxPagesPerHost))
 	})
 	c.boundSitemaps(maxSitemapFiles)
-	if err = c.o.fixPaths(); err == nil {
+	err = c.o.fixPaths()
+	if err == nil && c.fleet != nil {
+		old.marks, err = fleetMarks(&c.o)
+	}
+	if err == nil {
 		c.outputs, err = openOutputs(&c.o, old.marks)
 	}
 	if err != nil {

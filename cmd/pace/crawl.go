@@ -256,7 +256,8 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 		}
 		o := f.options(seeds)
 		o.Progress, o.Log = r.counter, r.log
-		if f.state != "" && f.output != "-" {
+		durable := f.state != "" || f.shared.url != "" // what is done is never fetched again
+		if durable && f.output != "-" {
 			o.OutputFile = f.output
 			rep, err := crawl.Run(ctx, o)
 			return f.outcome(rep), err
@@ -265,7 +266,7 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 		if err != nil {
 			return outcome{}, err
 		}
-		out.atOnce = f.state != ""
+		out.atOnce = durable
 		o.Output = out
 		rep, err := crawl.Run(ctx, o)
 		if closeErr := out.Close(); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
