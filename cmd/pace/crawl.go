@@ -182,7 +182,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 		valueFlag(request, "proxy", "go through the proxy `URL` (http, https, socks5); default as the environment says",
 			into(&f.proxy, proxyKind, "")),
 
-		valueFlag(records, "output", "write the records to `FILE`, which is emptied, or with --state or --fleet continued; - is stdout",
+		valueFlag(records, "output",
+			"write the records to `FILE`, which is emptied, or with --state or --fleet continued; - is stdout",
 			into(&f.output, textKind, "-")),
 		valueFlag(records, "select", "`NAME=CSS` adds the text that CSS finds, NAME=CSS@ATTR an attribute; may be repeated",
 			each(&f.selectors, selectorKind)),
