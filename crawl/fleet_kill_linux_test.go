@@ -3,7 +3,7 @@ package crawl
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -88,18 +88,25 @@ func newFleetRun(t *testing.T, size fleetSize) *fleetRun {
 
 // join starts one more process.
 func (r *fleetRun) join() *crawlChild {
+	dir := filepath.Join(r.dir, strconv.Itoa(len(r.dirs)))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		r.t.Fatal(err)
+	}
+	r.dirs = append(r.dirs, dir)
+	return r.start(dir, nil)
+}
+
+// start starts a process that writes into a folder, with further fields of Options.
+func (r *fleetRun) start(dir string, set map[string]any) *crawlChild {
 	k := r.crawl
-	k.Dir = filepath.Join(r.dir, strconv.Itoa(len(r.dirs)))
+	k.Dir = dir
 	k.Set = map[string]any{
-		"UserAgent": fmt.Sprintf("worker%d/1", len(r.dirs)),
+		"UserAgent": "worker" + filepath.Base(dir) + "/1",
 		"Fleet": map[string]any{
 			"URL": r.redis.URL, "Job": "job", "Lease": fleetLease, "Unfenced": r.unfenced, "MaxAttempts": 100,
 		},
 	}
-	if err := os.Mkdir(k.Dir, 0o700); err != nil {
-		r.t.Fatal(err)
-	}
-	r.dirs = append(r.dirs, k.Dir)
+	maps.Copy(k.Set, set)
 	c := startChild(r.t, k)
 	r.children = append(r.children, c)
 	r.t.Cleanup(func() {

@@ -183,7 +183,8 @@ func (f *crawlFlags) flags() []cli.Flag {
 		valueFlag(request, "proxy", "go through the proxy `URL` (http, https, socks5); default as the environment says",
 			into(&f.proxy, proxyKind, "")),
 
-		valueFlag(records, "output", "write the records to `FILE`; - is stdout; with --fleet, a file that is there is added to",
+		valueFlag(records, "output",
+			"write the records to `FILE`, which is emptied, or with --state or --fleet continued; - is stdout",
 			into(&f.output, textKind, "-")),
 		valueFlag(records, "select", "`NAME=CSS` adds the text that CSS finds, NAME=CSS@ATTR an attribute; may be repeated",
 			each(&f.selectors, selectorKind)),
@@ -262,8 +263,8 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 		}
 		o := f.options(seeds)
 		o.Progress, o.Log = r.counter, r.log
-		keeps := f.state != "" || f.shared.url != ""
-		if keeps && f.output != "-" {
+		durable := f.state != "" || f.shared.url != "" // what is done is never fetched again
+		if durable && f.output != "-" {
 			o.OutputFile = f.output
 			rep, err := crawl.Run(ctx, o)
 			return f.outcome(rep), err
@@ -272,7 +273,7 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 		if err != nil {
 			return outcome{}, err
 		}
-		out.atOnce = keeps
+		out.atOnce = durable
 		o.Output = out
 		rep, err := crawl.Run(ctx, o)
 		if closeErr := out.Close(); closeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {

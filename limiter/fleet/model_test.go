@@ -363,7 +363,7 @@ func TestAnyOrderOfCalls(t *testing.T) {
 			j, err := Open(rt.Context(), Options{URL: s.URL, Job: m.name, Lease: time.Hour, MaxAttempts: modelAttempts, Expect: 1000})
 			m.must(err)
 			j.die() // nothing happens by itself
-			defer func() { _ = j.Close(context.WithoutCancel(rt.Context())) }()
+			rt.Cleanup(func() { _ = j.Close(context.WithoutCancel(rt.Context())) })
 			m.workers = append(m.workers, j)
 		}
 		rt.Repeat(map[string]func(*rapid.T){

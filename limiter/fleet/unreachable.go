@@ -23,8 +23,8 @@ type UnreachableError struct {
 
 func (e *UnreachableError) Error() string {
 	if reply := redis.Error(nil); errors.As(e.err, &reply) {
-		return fmt.Sprintf("redis at %s was of no use for %v: %v (see to it, or name another in --fleet; the job goes on where it was)",
-			e.Addr, e.For.Round(time.Second), e.err)
+		return fmt.Sprintf("redis at %s was of no use for %v: %v (see to it, or name another in --fleet; "+
+			"the job goes on where it was)", e.Addr, e.For.Round(time.Second), e.err)
 	}
 	return fmt.Sprintf("redis at %s did not answer for %v: %v (start it, or check --fleet: rediss:// is TLS, redis:// is not; "+
 		"the job goes on where it was)", e.Addr, e.For.Round(time.Second), e.err)
