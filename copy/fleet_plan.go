@@ -40,7 +40,7 @@ func (f *fleetRun) planFleet() (fleetPlan, error) {
 	}
 	p := fleetPlan{Base: []byte(f.Dest)}
 	if mergesAny(&f.Options, items) {
-		return fleetPlan{}, usagef("a fleet does not mix the contents of several sources: which one comes last would be left to chance")
+		return fleetPlan{}, usagef("a fleet does not mix the contents of several sources: it has no order")
 	}
 	landings := map[string]bool{}
 	for _, it := range items {
