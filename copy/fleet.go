@@ -21,13 +21,14 @@ import (
 // fleetRun is one worker's part in a fleet's copy.
 type fleetRun struct {
 	*run
-	job     *fleet.Job
-	plan    fleetPlan
-	shelves []shelf
-	ground  ground
-	feed    *fleetFeed
-	works   works
-	drained bool
+	job       *fleet.Job
+	plan      fleetPlan
+	shelves   []shelf
+	ground    ground
+	feed      *fleetFeed
+	works     works
+	drained   bool
+	hasMarked bool // this worker has put the job's mark there
 }
 
 const fleetAttempts = 100 // kill -9 of many workers in a row is no fault of what they had in hand
@@ -118,8 +119,13 @@ func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error
 	if f.IOPS != nil {
 		f.IOPS = f.job.Rate("operations", f.IOPS.PerSecond())
 	}
-	if err = f.agree(ctx, plan); err != nil {
-		_ = f.leave()
+	if err = f.agree(ctx, plan); err == nil {
+		return false, 0, nil
+	}
+	_ = f.leave()
+	if errors.Is(err, errDrained) {
+		f.Log.Warn(err.Error())
+		return true, 0, nil
 	}
 	return false, 0, err
 }
@@ -191,15 +197,31 @@ const fleetPatience = 5 * time.Second // for giving leases back at the end
 
 // leave gives everything back.
 func (f *fleetRun) leave() error {
-	for _, s := range f.shelves {
-		s.close()
-	}
-	if f.ground != nil {
-		f.ground.close()
-	}
+	f.closePlaces()
 	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
 	defer cancel()
 	return f.job.Close(ctx)
+}
+
+// release gives leases back, also when the run is just being stopped: nobody else would.
+func (f *fleetRun) release(ctx context.Context, released ...fleet.Released) error {
+	if len(released) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fleetPatience)
+	defer cancel()
+	return f.job.Release(ctx, released...)
+}
+
+func (f *fleetRun) closePlaces() {
+	for _, s := range f.shelves {
+		s.close()
+	}
+	f.shelves = nil
+	if f.ground != nil {
+		f.ground.close()
+		f.ground = nil
+	}
 }
 
 // failItem counts an item that has failed, and tells all workers. The error returned is one that ends the run.

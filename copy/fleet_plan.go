@@ -40,7 +40,7 @@ func (f *fleetRun) planFleet(ctx context.Context) (fleetPlan, error) {
 	}
 	p := fleetPlan{Base: []byte(f.Dest)}
 	if mergesAny(&f.Options, items) {
-		return fleetPlan{}, usagef("a fleet does not mix the contents of several sources: which one comes last would be left to chance")
+		return fleetPlan{}, usagef("a fleet does not mix the contents of several sources: it has no order")
 	}
 	landings := map[string]bool{}
 	for _, it := range items {
@@ -154,7 +154,7 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 		case err != nil:
 			return err
 		case settled:
-			return f.openPlaces() // only the end of it is left, and the mark may be gone
+			return f.comeLate(ctx)
 		case f.plan.Base != nil:
 			if err := f.openPlaces(); err != nil {
 				return err
@@ -167,16 +167,38 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 		}
 		if l != nil {
 			err := f.lead(ctx, mine, l)
-			if releaseErr := f.job.Release(ctx, fleet.Released{Lease: l}); err == nil {
+			if errors.Is(err, fleet.ErrLost) {
+				continue // another one leads
+			}
+			if releaseErr := f.release(ctx, fleet.Released{Lease: l}); err == nil {
 				err = releaseErr
 			}
 			return err
+		}
+		// Nobody but who asks for leases takes back those of the dead.
+		switch a, err := f.job.Lease(ctx, 0, 0); {
+		case err != nil:
+			return err
+		case a.State == fleet.Draining:
+			return errDrained
 		}
 		if !pause(ctx, 50*time.Millisecond) {
 			return context.Cause(ctx)
 		}
 	}
 }
+
+// comeLate is for a worker that joins when only the end of the job is left, and its mark may be gone. One that was stopped
+// while it led may have put the mark there again since.
+func (f *fleetRun) comeLate(ctx context.Context) error {
+	err := f.openPlaces()
+	if err == nil && f.hasMarked {
+		err = f.ground.unmark(ctx)
+	}
+	return err
+}
+
+var errDrained = errors.New("the job is drained: what is left of it waits for pace fleet resume")
 
 // takePlan reads the plan if there is one.
 func (f *fleetRun) takePlan(ctx context.Context) (settled bool, err error) {
@@ -208,12 +230,17 @@ func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) err
 	f.plan = mine
 	err := f.openPlaces()
 	if err == nil {
+		err = l.Check()
+	}
+	if err == nil {
+		f.hasMarked = true
 		err = f.ground.mark(ctx, f.job.Record().ID)
 	}
 	if err == nil {
 		err = l.Check()
 	}
 	if err != nil {
+		f.plan = fleetPlan{}
 		return err
 	}
 	text, err := json.Marshal(mine)
@@ -226,6 +253,7 @@ func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) err
 
 // openPlaces opens the sources and the destination, once for all that follows.
 func (f *fleetRun) openPlaces() error {
+	f.closePlaces()
 	for i, s := range f.plan.Sources {
 		shelf, err := f.openShelf(f.Sources[i], s)
 		if err != nil {
