@@ -271,12 +271,29 @@ func TestFleetObjectsThatChange(t *testing.T) {
 			g.put(t, "from", random(8*mib))
 			o := inFleet(t, redis, g.options(m, "s3://bucket/from", dst))
 			o.Fleet.Job += filepath.Base(dst)
-			o.Rate = limiter.NewRate(4 * mib)
-			o.Verify = true // so that its bytes come by
-			changed := time.AfterFunc(700*time.Millisecond, func() { g.put(t, "from", random(8*mib + 1)[1:]) })
+			o.Rate = limiter.NewRate(2 * mib) // it takes 4 s, and is changed as soon as it has begun
+			o.Verify = true                   // so that its bytes come by
+			ended, changed := make(chan struct{}), make(chan bool)
+			go func() {
+				for {
+					parts, _ := filepath.Glob(filepath.Join(to, ".*"+partSuffix))
+					if len(parts)+len(g.uploads(t)) > 0 {
+						g.put(t, "from", random(8*mib + 1)[1:])
+						changed <- true
+						return
+					}
+					select {
+					case <-ended:
+						changed <- false
+						return
+					case <-time.After(5 * time.Millisecond):
+					}
+				}
+			}()
 			report, err := Run(t.Context(), o)
-			if changed.Stop() {
-				t.Error("it was faster than the change")
+			close(ended)
+			if !<-changed {
+				t.Error("nobody has seen it begin")
 			}
 			if err != nil || report.ItemsFailed != 1 || !strings.Contains(fmt.Sprint(report.Errors), "changed") {
 				t.Errorf("%s: %v, %+v, %v", dst, err, report.Totals, report.Errors)
