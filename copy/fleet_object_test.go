@@ -436,3 +436,71 @@ func TestFleetKeysThatAreNoFiles(t *testing.T) {
 		}
 	})
 }
+
+// objectCargo takes a while at a few MiB/s: large objects, and many small ones.
+func objectCargo() map[string][]byte {
+	all := map[string][]byte{"a/one": random(13*mib + 1), "a/two": random(11 * mib), "three": random(2*mib + 5)}
+	for i := range 80 {
+		all[fmt.Sprintf("many/%02d", i)] = random(1000 * i)
+	}
+	return all
+}
+
+// A worker whose credentials are good for nothing ends, and no item has failed for that: others copy them.
+func TestFleetWorkerThatIsDenied(t *testing.T) {
+	g := newGateway(t)
+	redis := redistest.Start(t).URL
+	denying := g.front(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = fmt.Fprint(w, `<Error><Code>AccessDenied</Code><Message>no</Message></Error>`)
+		return true
+	})
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		from, _ := dirs(t)
+		all := map[string][]byte{"a": random(10), "b/c": random(6 * mib), "d": random(1000)}
+		writeTree(t, from, all)
+		o := g.options(m, from, "s3://bucket/denied-"+m.String())
+		o.Recursive = true
+		denied := inFleet(t, redis, o)
+		denied.S3 = storeAt(denying)
+		report, err := Run(t.Context(), denied)
+		var e *StoreError
+		if !errors.As(err, &e) || e.Status != http.StatusForbidden || report.ItemsFailed > 0 {
+			t.Errorf("%v, %+v", err, report.Totals)
+		}
+		together(t, 2, inFleet(t, redis, o))
+		g.sameObjects(t, "denied-"+m.String()+"/", all)
+	})
+}
+
+// A store that goes away ends the workers, and when it is there again the same command goes on.
+func TestFleetStoreGoesAway(t *testing.T) {
+	g := newGateway(t)
+	redis := redistest.Start(t).URL
+	all := objectCargo()
+	from, to := dirs(t)
+	writeTree(t, from, all)
+	for name, data := range all {
+		g.put(t, "src/"+name, data)
+	}
+	for _, leg := range [][2]string{{from, "s3://bucket/away"}, {"s3://bucket/src", filepath.Join(to, "dst")}} {
+		o := inFleet(t, redis, g.options(limiter.Async, leg[0], leg[1]))
+		o.Recursive, o.Fleet.Job = true, o.Fleet.Job+filepath.Base(leg[1])
+		slow := o
+		slow.Rate, slow.Network.Retries = limiter.NewRate(5*mib), -1
+		gone := time.AfterFunc(time.Second, g.Kill)
+		report, err := Run(t.Context(), slow)
+		if gone.Stop() || err == nil || report.ItemsFailed > 0 {
+			t.Errorf("%v, %+v", err, report)
+		}
+		if err := g.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		together(t, 2, o)
+	}
+	g.sameObjects(t, "away/", all)
+	sameTree(t, filepath.Join(to, "dst"), all)
+}
