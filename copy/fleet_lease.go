@@ -217,7 +217,7 @@ func (e *fleetFeed) syncAll(ctx context.Context, done []*task) error {
 			if err == nil {
 				continue
 			}
-			if err = e.itemError(ctx, err); err != nil {
+			if err := e.itemError(ctx, err); err != nil {
 				return err
 			}
 			t.failure = fmt.Sprint(synced[t.work])

@@ -40,7 +40,7 @@ func (f *fleetRun) planFleet(ctx context.Context) (fleetPlan, error) {
 	}
 	p := fleetPlan{Base: []byte(f.Dest)}
 	if mergesAny(&f.Options, items) {
-		return fleetPlan{}, usagef("a fleet does not mix the contents of several sources: which one comes last would be left to chance")
+		return fleetPlan{}, usagef("a fleet does not mix the contents of several sources: it has no order")
 	}
 	landings := map[string]bool{}
 	for _, it := range items {
@@ -172,11 +172,21 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 			}
 			return err
 		}
+		// Nobody but who asks for leases takes back those of the dead.
+		switch a, err := f.job.Lease(ctx, 0, 0); {
+		case err != nil:
+			return err
+		case a.State == fleet.Draining:
+			return errDrained
+		}
 		if !pause(ctx, 50*time.Millisecond) {
 			return context.Cause(ctx)
 		}
 	}
 }
+
+// errDrained says that a job is drained that has not begun.
+var errDrained = errors.New("the job is drained, and nothing of it has begun: pace fleet resume lets it")
 
 // takePlan reads the plan if there is one.
 func (f *fleetRun) takePlan(ctx context.Context) (settled bool, err error) {
