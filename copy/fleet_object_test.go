@@ -504,3 +504,37 @@ func TestFleetStoreGoesAway(t *testing.T) {
 	g.sameObjects(t, "away/", all)
 	sameTree(t, filepath.Join(to, "dst"), all)
 }
+
+// What is there is left as it is, as a single process does.
+func TestFleetSkipsObjects(t *testing.T) {
+	g := newGateway(t)
+	redis := redistest.Start(t).URL
+	from, to := dirs(t)
+	all := map[string][]byte{"a": random(10), "b/large": random(7 * mib), "c": {}}
+	writeTree(t, from, all)
+	legs := [][2]string{{from, "s3://bucket/up"}, {"s3://bucket/up", "s3://bucket/across"}, {"s3://bucket/up", filepath.Join(to, "dst")}}
+	choices := map[string]func(*Options){
+		"update": func(o *Options) { o.Update = true }, "no-clobber": func(o *Options) { o.NoClobber = true },
+		"checksum": func(o *Options) { o.Checksum = true },
+	}
+	run := func(t *testing.T, m limiter.Mode, leg [2]string, choice string) Report {
+		o := g.options(m, leg[0], leg[1])
+		o.Recursive = true
+		choices[choice](&o)
+		o = inFleet(t, redis, o)
+		o.Fleet.Job += fmt.Sprint(time.Now().UnixNano())
+		return together(t, 2, o)
+	}
+	for _, leg := range legs {
+		run(t, limiter.Async, leg, "update")
+	}
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		for _, leg := range legs {
+			for choice := range choices {
+				if got := run(t, m, leg, choice); got.ItemsSkipped != int64(len(all)) || got.Bytes > 0 {
+					t.Errorf("%v, %s: %d skipped, %d bytes", leg, choice, got.ItemsSkipped, got.Bytes)
+				}
+			}
+		}
+	})
+}
