@@ -22,14 +22,15 @@ import (
 // fleetRun is one worker's part in a fleet's copy.
 type fleetRun struct {
 	*run
-	job     *fleet.Job
-	plan    fleetPlan
-	shelves []shelf
-	ground  ground
-	feed    *fleetFeed
-	works   works
-	drained bool
-	served  atomic.Bool // this worker has copied something
+	job       *fleet.Job
+	plan      fleetPlan
+	shelves   []shelf
+	ground    ground
+	feed      *fleetFeed
+	works     works
+	drained   bool
+	hasMarked bool        // this worker has put the job's mark there
+	served    atomic.Bool // this worker has copied something
 }
 
 const fleetAttempts = 100 // kill -9 of many workers in a row is no fault of what they had in hand
@@ -193,15 +194,21 @@ const fleetPatience = 5 * time.Second // for giving leases back at the end
 
 // leave gives everything back.
 func (f *fleetRun) leave() error {
-	for _, s := range f.shelves {
-		s.close()
-	}
-	if f.ground != nil {
-		f.ground.close()
-	}
+	f.closePlaces()
 	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
 	defer cancel()
 	return f.job.Close(ctx)
+}
+
+func (f *fleetRun) closePlaces() {
+	for _, s := range f.shelves {
+		s.close()
+	}
+	f.shelves = nil
+	if f.ground != nil {
+		f.ground.close()
+		f.ground = nil
+	}
 }
 
 // failItem counts an item that has failed, and tells all workers. The error returned is one that ends the run.

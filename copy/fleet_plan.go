@@ -154,7 +154,7 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 		case err != nil:
 			return err
 		case settled:
-			return f.openPlaces() // only the end of it is left, and the mark may be gone
+			return f.comeLate(ctx)
 		case f.plan.Base != nil:
 			if err := f.openPlaces(); err != nil {
 				return err
@@ -167,6 +167,9 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 		}
 		if l != nil {
 			err := f.lead(ctx, mine, l)
+			if errors.Is(err, fleet.ErrLost) {
+				continue // another one leads
+			}
 			if releaseErr := f.job.Release(ctx, fleet.Released{Lease: l}); err == nil {
 				err = releaseErr
 			}
@@ -183,6 +186,16 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// comeLate is for a worker that joins when only the end of the job is left, and its mark may be gone. One that was stopped
+// while it led may have put the mark there again since.
+func (f *fleetRun) comeLate(ctx context.Context) error {
+	err := f.openPlaces()
+	if err == nil && f.hasMarked {
+		err = f.ground.unmark(ctx)
+	}
+	return err
 }
 
 // errDrained says that a job is drained that has not begun.
@@ -218,12 +231,17 @@ func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) err
 	f.plan = mine
 	err := f.openPlaces()
 	if err == nil {
+		err = l.Check()
+	}
+	if err == nil {
+		f.hasMarked = true
 		err = f.ground.mark(ctx, f.job.Record().ID)
 	}
 	if err == nil {
 		err = l.Check()
 	}
 	if err != nil {
+		f.plan = fleetPlan{}
 		return err
 	}
 	text, err := json.Marshal(mine)
@@ -236,6 +254,7 @@ func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) err
 
 // openPlaces opens the sources and the destination, once for all that follows.
 func (f *fleetRun) openPlaces() error {
+	f.closePlaces()
 	for i, s := range f.plan.Sources {
 		shelf, err := f.openShelf(f.Sources[i], s)
 		if err != nil {
