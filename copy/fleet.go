@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"pace/limiter"
@@ -28,7 +29,8 @@ type fleetRun struct {
 	feed      *fleetFeed
 	works     works
 	drained   bool
-	hasMarked bool // this worker has put the job's mark there
+	hasMarked bool        // this worker has put the job's mark there
+	served    atomic.Bool // this worker has copied something
 }
 
 const fleetAttempts = 100 // kill -9 of many workers in a row is no fault of what they had in hand

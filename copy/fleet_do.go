@@ -64,7 +64,7 @@ func (f *fleetRun) itemError(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return cancelled(ctx)
-	case noSpace(err), f.refused(err), errors.Is(err, fleet.ErrLost), errors.Is(err, errRedis), ofLimits(err):
+	case noSpace(err), f.refused(err), f.cutOff(err), errors.Is(err, fleet.ErrLost), errors.Is(err, errRedis), ofLimits(err):
 		return err
 	}
 	// What is not mounted any more would make all of the job fail.

@@ -198,6 +198,7 @@ func (f *fleetRun) doChunk(ctx context.Context, t *task) error {
 	}
 	switch {
 	case err == nil:
+		f.served.Store(true)
 		return nil
 	case errors.Is(err, errWhole):
 		t.synced = true

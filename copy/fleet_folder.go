@@ -209,6 +209,7 @@ func (f *fleetRun) outcome(ctx context.Context, t *task, rel string, skipped boo
 	case skipped:
 		f.Progress.ItemSkipped()
 	default:
+		f.served.Store(true)
 		f.run.done(src, f.ground.shown(f.lands(t.item.source, rel)))
 	}
 	return nil

@@ -194,8 +194,10 @@ func (g *localGround) stays(ctx context.Context, rel string, from source, what f
 		return false, fmt.Errorf("cannot overwrite directory %s with non-directory", at.shown)
 	case g.run.stays(now, m):
 		return true, nil
-	case !g.Checksum || in == nil:
+	case !g.Checksum:
 		return false, nil
+	case in == nil:
+		return g.hasObject(ctx, at, now, from)
 	}
 	f := &file{incoming: incoming{run: g.run, to: at, meta: m}, in: in, from: place{shown: g.shown(rel)}}
 	return f.hasSame(ctx)

@@ -3,6 +3,7 @@ package copy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 	"unicode/utf8"
 )
@@ -83,6 +84,19 @@ func (g *objectGround) endOthers(ctx context.Context, s *s3Sink, id string) {
 	}
 }
 
+// hasObject says whether a file has the bytes of an object.
+func (g *localGround) hasObject(ctx context.Context, at place, now meta, from source) (bool, error) {
+	src, ok := from.(*s3Source)
+	if !ok || !now.mode.IsRegular() {
+		return false, nil
+	}
+	f, err := at.dir.open(at.name)
+	if err != nil {
+		return false, fmt.Errorf("cannot read %s: %w", at.shown, because(err))
+	}
+	return g.sameFileAs(ctx, at.shown, f, src)
+}
+
 // fleetObject is an object that one worker of a fleet sends alone.
 type fleetObject struct {
 	*s3Sink
@@ -110,7 +124,7 @@ func (s *fleetObject) commit(ctx context.Context, size int64) (bool, error) {
 	}
 	uploaded := s.id != ""
 	kept, err := s.s3Sink.commit(ctx, size)
-	if uploaded && err == nil {
+	if uploaded && err == nil && s.fence() == nil {
 		s.ground.endOthers(ctx, s.s3Sink, "")
 	}
 	return kept, err

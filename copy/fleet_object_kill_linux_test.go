@@ -2,7 +2,6 @@ package copy
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -82,14 +81,6 @@ var objectLegs = []objectLeg{
 		return "s3://bucket/within" + filepath.Base(root)
 	}},
 	{"down", func(string) string { return "s3://bucket/src" }, func(root string) string { return filepath.Join(root, "dst") }},
-}
-
-func objectCargo() map[string][]byte {
-	all := map[string][]byte{"a/one": random(13*mib + 1), "a/two": random(11 * mib), "three": random(2*mib + 5)}
-	for i := range 80 {
-		all[fmt.Sprintf("many/%02d", i)] = random(1000 * i)
-	}
-	return all
 }
 
 // arrivedAll fails the test unless the destination of a leg has all, and nothing else.

@@ -2,12 +2,15 @@ package copy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/minio/minio-go/v7"
 )
 
 // openFleetStore opens the object store if the copy needs one.
@@ -100,6 +103,19 @@ func (f *fleetRun) planObject(it item, base string) (plannedSource, error) {
 		s.Lands = []byte(filepath.ToSlash(lands))
 	}
 	return s, err
+}
+
+// cutOff says whether err is that an object store is out of this worker's reach, or lets it do nothing at all: what others
+// can copy has not failed then.
+func (f *fleetRun) cutOff(err error) bool {
+	if f.store == nil {
+		return false
+	}
+	var e *StoreError
+	if errors.As(err, &e) {
+		return e.Code == minio.AccessDenied && !f.served.Load()
+	}
+	return unanswered(err)
 }
 
 // openShelf opens a source.

@@ -271,12 +271,29 @@ func TestFleetObjectsThatChange(t *testing.T) {
 			g.put(t, "from", random(8*mib))
 			o := inFleet(t, redis, g.options(m, "s3://bucket/from", dst))
 			o.Fleet.Job += filepath.Base(dst)
-			o.Rate = limiter.NewRate(4 * mib)
-			o.Verify = true // so that its bytes come by
-			changed := time.AfterFunc(700*time.Millisecond, func() { g.put(t, "from", random(8*mib + 1)[1:]) })
+			o.Rate = limiter.NewRate(2 * mib) // it takes 4 s, and is changed as soon as it has begun
+			o.Verify = true                   // so that its bytes come by
+			ended, changed := make(chan struct{}), make(chan bool)
+			go func() {
+				for {
+					parts, _ := filepath.Glob(filepath.Join(to, ".*"+partSuffix))
+					if len(parts)+len(g.uploads(t)) > 0 {
+						g.put(t, "from", random(8*mib + 1)[1:])
+						changed <- true
+						return
+					}
+					select {
+					case <-ended:
+						changed <- false
+						return
+					case <-time.After(5 * time.Millisecond):
+					}
+				}
+			}()
 			report, err := Run(t.Context(), o)
-			if changed.Stop() {
-				t.Error("it was faster than the change")
+			close(ended)
+			if !<-changed {
+				t.Error("nobody has seen it begin")
 			}
 			if err != nil || report.ItemsFailed != 1 || !strings.Contains(fmt.Sprint(report.Errors), "changed") {
 				t.Errorf("%s: %v, %+v, %v", dst, err, report.Totals, report.Errors)
@@ -416,6 +433,108 @@ func TestFleetKeysThatAreNoFiles(t *testing.T) {
 		}
 		if got := filesBelow(t, to); fmt.Sprint(got) != "[dst/a/b dst/good]" {
 			t.Errorf("there is %v", got)
+		}
+	})
+}
+
+// objectCargo takes a while at a few MiB/s: large objects, and many small ones.
+func objectCargo() map[string][]byte {
+	all := map[string][]byte{"a/one": random(13*mib + 1), "a/two": random(11 * mib), "three": random(2*mib + 5)}
+	for i := range 80 {
+		all[fmt.Sprintf("many/%02d", i)] = random(1000 * i)
+	}
+	return all
+}
+
+// A worker whose credentials are good for nothing ends, and no item has failed for that: others copy them.
+func TestFleetWorkerThatIsDenied(t *testing.T) {
+	g := newGateway(t)
+	redis := redistest.Start(t).URL
+	denying := g.front(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = fmt.Fprint(w, `<Error><Code>AccessDenied</Code><Message>no</Message></Error>`)
+		return true
+	})
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		from, _ := dirs(t)
+		all := map[string][]byte{"a": random(10), "b/c": random(6 * mib), "d": random(1000)}
+		writeTree(t, from, all)
+		o := g.options(m, from, "s3://bucket/denied-"+m.String())
+		o.Recursive = true
+		denied := inFleet(t, redis, o)
+		denied.S3 = storeAt(denying)
+		report, err := Run(t.Context(), denied)
+		var e *StoreError
+		if !errors.As(err, &e) || e.Status != http.StatusForbidden || report.ItemsFailed > 0 {
+			t.Errorf("%v, %+v", err, report.Totals)
+		}
+		together(t, 2, inFleet(t, redis, o))
+		g.sameObjects(t, "denied-"+m.String()+"/", all)
+	})
+}
+
+// A store that goes away ends the workers, and when it is there again the same command goes on.
+func TestFleetStoreGoesAway(t *testing.T) {
+	g := newGateway(t)
+	redis := redistest.Start(t).URL
+	all := objectCargo()
+	from, to := dirs(t)
+	writeTree(t, from, all)
+	for name, data := range all {
+		g.put(t, "src/"+name, data)
+	}
+	for _, leg := range [][2]string{{from, "s3://bucket/away"}, {"s3://bucket/src", filepath.Join(to, "dst")}} {
+		o := inFleet(t, redis, g.options(limiter.Async, leg[0], leg[1]))
+		o.Recursive, o.Fleet.Job = true, o.Fleet.Job+filepath.Base(leg[1])
+		slow := o
+		slow.Rate, slow.Network.Retries = limiter.NewRate(5*mib), -1
+		gone := time.AfterFunc(time.Second, g.Kill)
+		report, err := Run(t.Context(), slow)
+		if gone.Stop() || err == nil || report.ItemsFailed > 0 {
+			t.Errorf("%v, %+v", err, report)
+		}
+		if err := g.Restart(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		together(t, 2, o)
+	}
+	g.sameObjects(t, "away/", all)
+	sameTree(t, filepath.Join(to, "dst"), all)
+}
+
+// What is there is left as it is, as a single process does.
+func TestFleetSkipsObjects(t *testing.T) {
+	g := newGateway(t)
+	redis := redistest.Start(t).URL
+	from, to := dirs(t)
+	all := map[string][]byte{"a": random(10), "b/large": random(7 * mib), "c": {}}
+	writeTree(t, from, all)
+	legs := [][2]string{{from, "s3://bucket/up"}, {"s3://bucket/up", "s3://bucket/across"}, {"s3://bucket/up", filepath.Join(to, "dst")}}
+	choices := map[string]func(*Options){
+		"update": func(o *Options) { o.Update = true }, "no-clobber": func(o *Options) { o.NoClobber = true },
+		"checksum": func(o *Options) { o.Checksum = true },
+	}
+	run := func(t *testing.T, m limiter.Mode, leg [2]string, choice string) Report {
+		o := g.options(m, leg[0], leg[1])
+		o.Recursive = true
+		choices[choice](&o)
+		o = inFleet(t, redis, o)
+		o.Fleet.Job += fmt.Sprint(time.Now().UnixNano())
+		return together(t, 2, o)
+	}
+	for _, leg := range legs {
+		run(t, limiter.Async, leg, "update")
+	}
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		for _, leg := range legs {
+			for choice := range choices {
+				if got := run(t, m, leg, choice); got.ItemsSkipped != int64(len(all)) || got.Bytes > 0 {
+					t.Errorf("%v, %s: %d skipped, %d bytes", leg, choice, got.ItemsSkipped, got.Bytes)
+				}
+			}
 		}
 	})
 }

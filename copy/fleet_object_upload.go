@@ -76,14 +76,16 @@ func (u *fleetUpload) commit(ctx context.Context, what found, fence func() error
 	var e *StoreError
 	switch {
 	case errors.As(err, &e) && e.Status == http.StatusPreconditionFailed && u.NoClobber:
-		u.abort(ctx, "")
+		u.abortUpload()
 		return true, nil
 	case errors.As(err, &e) && e.Code == minio.NoSuchUpload && u.isThere(ctx, what.size, u.ground.since.Add(clocks)):
 		u.sent = nil // another worker was faster, or was killed just after
 	case err != nil:
 		return false, u.failed(ctx, err)
 	}
-	u.ground.endOthers(ctx, u.s3Sink, u.id)
+	if fence() == nil { // who is late could end what a later job has begun
+		u.ground.endOthers(ctx, u.s3Sink, u.id)
+	}
 	u.id = ""
 	if !u.Verify {
 		return false, nil
@@ -145,12 +147,16 @@ func (u *fleetUpload) sumOf(ctx context.Context, c chunk) (partSums, error) {
 	return sumsFrom(in, buf, false)
 }
 
+// abort ends what others have begun of the object too, unless this is who has begun it, and only says that it was too late.
 func (u *fleetUpload) abort(ctx context.Context, token string) {
-	if token != "" && u.take(token) != nil {
+	mine := u.id != ""
+	if !mine && u.take(token) != nil {
 		return
 	}
 	u.abortUpload()
-	u.ground.endOthers(ctx, u.s3Sink, "")
+	if !mine {
+		u.ground.endOthers(ctx, u.s3Sink, "")
+	}
 }
 
 func (u *fleetUpload) close() {}
