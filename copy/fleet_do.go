@@ -10,10 +10,12 @@ import (
 )
 
 const (
-	fleetChunk   = 4 * mib // an item of a large file, unless --chunk-size says otherwise
-	stripeChunks = 16      // of a key: a worker holds one stripe or a few of a file
-	mostChunks   = 1 << 14 // of a file: of larger ones the chunks are larger
-	portionKeys  = 16      // the files of a folder are spread over
+	fleetChunk    = 4 * mib // an item of a large file, unless --chunk-size says otherwise
+	leastChunk    = 256 * kib
+	limitedChunks = 32      // a second at least, as long as they are longer: who is killed has taken one from the rate in vain
+	stripeChunks  = 16      // of a key: a worker holds one stripe or a few of a file
+	mostChunks    = 1 << 14 // of a file: of larger ones the chunks are larger
+	portionKeys   = 16      // the files of a folder are spread over
 )
 
 // askChunk returns how much of a file of size bytes is one item.
@@ -21,6 +23,10 @@ func (f *fleetRun) askChunk(size int64) int64 {
 	chunk := int64(fleetChunk)
 	if f.ChunkSize > 0 {
 		chunk = f.ChunkSize
+	} else {
+		for chunk > leastChunk && float64(chunk) > f.Rate.PerSecond()/limitedChunks {
+			chunk /= 2
+		}
 	}
 	for (size-1)/chunk >= mostChunks {
 		chunk *= 2

@@ -16,6 +16,7 @@ const (
 	fleetPoll    = 200 * time.Millisecond
 	leaseItems   = 4         // of a key that are in hand at first
 	syncEach     = 64 * mib  // bytes after which what was written is synced, and acknowledged
+	limitedSyncs = 16        // a second, where a rate holds the copy back
 	mostUnsynced = 256 * mib // more is not written while that goes on
 	settleAfter  = time.Second
 )
@@ -107,7 +108,7 @@ func (e *fleetFeed) take() (job, time.Duration, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	age := time.Since(e.since)
-	due := len(e.done) > 0 && (e.unsynced >= syncEach || age >= e.settleAfter())
+	due := len(e.done) > 0 && (e.unsynced >= e.syncEach() || age >= e.settleAfter())
 	switch {
 	case e.err != nil:
 		return nil, 0, e.err
@@ -125,6 +126,12 @@ func (e *fleetFeed) take() (job, time.Duration, error) {
 		return nil, 0, io.EOF
 	}
 	return nil, fleetPoll, nil
+}
+
+// syncEach is how much may be written and not acknowledged. Where a rate is what holds the copy back, syncs cost nothing,
+// and what a worker that is killed has not acknowledged is taken from the rate once more.
+func (e *fleetFeed) syncEach() int64 {
+	return int64(min(syncEach, e.Rate.PerSecond()/limitedSyncs))
 }
 
 // settleAfter is how long something may be done and not acknowledged.
