@@ -43,7 +43,7 @@ func TestFleetUnderRandomSchedules(t *testing.T) {
 				s.run()
 				s.check(s.events + stalls())
 				s.checkJob()
-				complaints = s.servers.complaints(s.gap)
+				complaints = s.complaints()
 				if t.Failed() {
 					t.Fatalf("seed %d: %s; servers say %q", seed, strings.Join(s.done, ", "), complaints)
 				}

@@ -90,8 +90,9 @@ func (s *fleetServers) enter(host, path, worker string) (leave func()) {
 	}
 }
 
-// complaints are what the servers say of a crawl at a pace.
-func (s *fleetServers) complaints(delay time.Duration) []string {
+// complaints are what the servers say of a crawl at a pace. Of requests that came too close, apart says whether they were
+// surely not sent so.
+func (s *fleetServers) complaints(delay time.Duration, apart func(host string, first, second time.Time) bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	complaints := slices.Clone(s.together)
@@ -104,7 +105,7 @@ func (s *fleetServers) complaints(delay time.Duration) []string {
 			if gap < delay-time.Millisecond {
 				near++
 			}
-			if gap < delay*9/10 {
+			if gap < delay*9/10 && !apart(host, arrivals[i-1], arrivals[i]) {
 				complaints = append(complaints, fmt.Sprintf("%s saw requests %v apart", host, gap))
 			}
 		}

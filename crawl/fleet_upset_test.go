@@ -17,7 +17,7 @@ import (
 
 // upsetFleet crawls with some workers, does something while a page is being written, and returns all that was written and
 // the workers' errors.
-func upsetFleet(t *testing.T, url string, workers int, upset func(fleet.Options)) (string, []error) {
+func upsetFleet(ctx context.Context, t *testing.T, url string, workers int, upset func(fleet.Options)) (string, []error) {
 	t.Helper()
 	resolve, seeds := fleetSite(t, http.NotFound, "a.test", "b.test", "c.test", "d.test")
 	o := Options{
@@ -39,7 +39,7 @@ func upsetFleet(t *testing.T, url string, workers int, upset func(fleet.Options)
 	errs := make([]error, workers)
 	var running sync.WaitGroup
 	for i := range errs {
-		running.Go(func() { _, errs[i] = Run(t.Context(), o) })
+		running.Go(func() { _, errs[i] = Run(ctx, o) })
 	}
 	<-reached
 	upset(*o.Fleet)
@@ -69,7 +69,7 @@ func TestFleetOnAFullServer(t *testing.T) {
 		}
 	}
 	raised := make(chan struct{})
-	text, errs := upsetFleet(t, s.URL, 2, func(fleet.Options) {
+	text, errs := upsetFleet(t.Context(), t, s.URL, 2, func(fleet.Options) {
 		setMemory("1")
 		time.AfterFunc(500*time.Millisecond, func() {
 			setMemory("0")
@@ -90,7 +90,7 @@ func TestFleetOnACluster(t *testing.T) {
 	for _, s := range servers {
 		addrs = append(addrs, s.Addr)
 	}
-	text, errs := upsetFleet(t, "redis://"+strings.Join(addrs, ","), 2, func(fleet.Options) {
+	text, errs := upsetFleet(t.Context(), t, "redis://"+strings.Join(addrs, ","), 2, func(fleet.Options) {
 		servers[1].Kill(t)
 		servers[1].Restart(t)
 	})
@@ -104,6 +104,21 @@ func TestFleetOnACluster(t *testing.T) {
 	})
 	if n := distinct(strings.Join(texts, "")); n != 13 {
 		t.Errorf("%d pages, and 13 are to be had", n)
+	}
+}
+
+// An interrupt is heeded also when Redis does not answer.
+func TestFleetInterruptedWithoutRedis(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, errs := upsetFleet(ctx, t, s.URL, 1, func(fleet.Options) {
+		s.Kill(t)
+		cancel()
+	})
+	if !errors.Is(errs[0], context.Canceled) {
+		t.Errorf("got %v", errs[0])
 	}
 }
 
@@ -127,7 +142,7 @@ func TestFleetThatLosesItsJob(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := redistest.Start(t)
-			_, errs := upsetFleet(t, s.URL, 1, func(o fleet.Options) {
+			_, errs := upsetFleet(t.Context(), t, s.URL, 1, func(o fleet.Options) {
 				if err := lose(t, s, o); err != nil {
 					t.Error(err)
 				}

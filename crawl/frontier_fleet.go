@@ -238,11 +238,16 @@ func (f *fleetFrontier) wakeSteward() {
 	}
 }
 
-// close gives all leases back, each with the time that its host has to rest, and leaves the job.
+// close gives all leases back, each with the time that its host has to rest, and leaves the job. If the job cannot be
+// reached that is no error: the leases run out.
 func (f *fleetFrontier) close() error {
+	patience := endPatience
+	if f.ctx.Err() != nil {
+		patience = time.Second // the run has waited for the job in vain
+	}
 	f.cancel()
 	f.wg.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), endPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var released []fleet.Released
 	f.mu.Lock()
@@ -257,6 +262,9 @@ func (f *fleetFrontier) close() error {
 	}
 	if closeErr := f.job.Close(ctx); err == nil {
 		err = closeErr
+	}
+	if ctx.Err() != nil {
+		return nil
 	}
 	return err
 }

@@ -85,11 +85,12 @@ func TestSurplusEndsLongJobs(t *testing.T) {
 		w := NewWorkers(8, 8)
 		var running, left atomic.Int64
 		jobs := count(9)
-		err := EachOf(t.Context(), Async, w, jobs, func(context.Context, int) error {
+		err := EachOf(t.Context(), Async, w, jobs, func(_ context.Context, job int) error {
 			running.Add(1)
 			defer running.Add(-1)
 			for step := range 10 {
-				time.Sleep(time.Second)
+				// One after another: of those that ask at the same moment, more than are too many may go.
+				time.Sleep(time.Second + time.Duration(job)*time.Millisecond)
 				if step == 4 {
 					w.Set(2)
 				}
