@@ -62,7 +62,7 @@ func (s *fleetLarge) attach(_ context.Context, token string, what found) (bool, 
 		s.in, s.written = f, &writtenSums{}
 		return false, nil
 	}
-	if errors.Is(err, fs.ErrNotExist) && isCopy(to, what) {
+	if errors.Is(err, fs.ErrNotExist) && (isCopy(to, what) || s.ground.NoClobber && to.dir.has(to.name)) {
 		err = errWhole
 	} else {
 		err = fmt.Errorf("cannot write %s: its part file: %w", to.shown, because(err))
