@@ -491,9 +491,14 @@ func TestFleetStoreGoesAway(t *testing.T) {
 		o.Recursive, o.Fleet.Job = true, o.Fleet.Job+filepath.Base(leg[1])
 		slow := o
 		slow.Rate, slow.Network.Retries = limiter.NewRate(5*mib), -1
-		gone := time.AfterFunc(time.Second, g.Kill)
+		gone := make(chan struct{})
+		time.AfterFunc(time.Second, func() {
+			g.Kill()
+			close(gone)
+		})
 		report, err := Run(t.Context(), slow)
-		if gone.Stop() || err == nil || report.ItemsFailed > 0 {
+		<-gone
+		if err == nil || report.ItemsFailed > 0 {
 			t.Errorf("%v, %+v", err, report)
 		}
 		if err := g.Restart(t.Context()); err != nil {
