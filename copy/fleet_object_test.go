@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
+
 	"pace/limiter"
 	"pace/limiter/fleet"
 	"pace/limiter/redistest"
@@ -543,3 +545,21 @@ func TestFleetSkipsObjects(t *testing.T) {
 		}
 	})
 }
+
+// Within a store a large object is copied by the store in parts, which several workers ask for.
+func TestFleetCopiesWithinInParts(t *testing.T) {
+	g := newGateway(t)
+	redis := redistest.Start(t).URL
+	data := random(withinPart + 5*mib + 3)
+	g.put(t, "large", data)
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		key := "parts-" + m.String()
+		got := together(t, 2, inFleet(t, redis, g.options(m, "s3://bucket/large", "s3://bucket/"+key)))
+		g.holds(t, key, data)
+		info, err := g.look.StatObject(t.Context(), bucket, key, minio.StatObjectOptions{})
+		if err != nil || partsOf(info.ETag) != 2 || got.Bytes != int64(len(data)) {
+			t.Errorf("etag %s, %d bytes, %v", info.ETag, got.Bytes, err)
+		}
+	})
+}
+'''
