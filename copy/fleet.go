@@ -121,8 +121,13 @@ func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error
 	if f.IOPS != nil {
 		f.IOPS = f.job.Rate("operations", f.IOPS.PerSecond())
 	}
-	if err = f.agree(ctx, plan); err != nil {
-		_ = f.leave()
+	if err = f.agree(ctx, plan); err == nil {
+		return false, 0, nil
+	}
+	_ = f.leave()
+	if errors.Is(err, errDrained) {
+		f.Log.Warn(err.Error())
+		return true, 0, nil
 	}
 	return false, 0, err
 }
@@ -198,6 +203,16 @@ func (f *fleetRun) leave() error {
 	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
 	defer cancel()
 	return f.job.Close(ctx)
+}
+
+// release gives leases back, also when the run is just being stopped: nobody else would.
+func (f *fleetRun) release(ctx context.Context, released ...fleet.Released) error {
+	if len(released) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fleetPatience)
+	defer cancel()
+	return f.job.Release(ctx, released...)
 }
 
 func (f *fleetRun) closePlaces() {

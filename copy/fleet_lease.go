@@ -134,7 +134,7 @@ func (e *fleetFeed) finish(drained bool) {
 	e.mu.Unlock()
 	wake(e.ready)
 	if drained {
-		e.Log.Warn("the job is drained: what is left of it waits for pace fleet resume")
+		e.Log.Warn(errDrained.Error())
 	}
 }
 
@@ -196,7 +196,7 @@ func (e *fleetFeed) settle(ctx context.Context, done []*task, _ int64) error {
 	}
 	e.hungry.Store(true) // the ends of groups may be there
 	wake(e.kick)
-	return e.job.Release(ctx, released...)
+	return e.release(ctx, released...)
 }
 
 // syncAll makes what was written last. What cannot be synced has failed.

@@ -170,7 +170,7 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 			if errors.Is(err, fleet.ErrLost) {
 				continue // another one leads
 			}
-			if releaseErr := f.job.Release(ctx, fleet.Released{Lease: l}); err == nil {
+			if releaseErr := f.release(ctx, fleet.Released{Lease: l}); err == nil {
 				err = releaseErr
 			}
 			return err
@@ -198,8 +198,7 @@ func (f *fleetRun) comeLate(ctx context.Context) error {
 	return err
 }
 
-// errDrained says that a job is drained that has not begun.
-var errDrained = errors.New("the job is drained, and nothing of it has begun: pace fleet resume lets it")
+var errDrained = errors.New("the job is drained: what is left of it waits for pace fleet resume")
 
 // takePlan reads the plan if there is one.
 func (f *fleetRun) takePlan(ctx context.Context) (settled bool, err error) {
