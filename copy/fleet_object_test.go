@@ -562,4 +562,3 @@ func TestFleetCopiesWithinInParts(t *testing.T) {
 		}
 	})
 }
-'''
