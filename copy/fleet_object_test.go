@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
+
 	"pace/limiter"
 	"pace/limiter/fleet"
 	"pace/limiter/redistest"
@@ -491,9 +493,14 @@ func TestFleetStoreGoesAway(t *testing.T) {
 		o.Recursive, o.Fleet.Job = true, o.Fleet.Job+filepath.Base(leg[1])
 		slow := o
 		slow.Rate, slow.Network.Retries = limiter.NewRate(5*mib), -1
-		gone := time.AfterFunc(time.Second, g.Kill)
+		gone := make(chan struct{})
+		time.AfterFunc(time.Second, func() {
+			g.Kill()
+			close(gone)
+		})
 		report, err := Run(t.Context(), slow)
-		if gone.Stop() || err == nil || report.ItemsFailed > 0 {
+		<-gone
+		if err == nil || report.ItemsFailed > 0 {
 			t.Errorf("%v, %+v", err, report)
 		}
 		if err := g.Restart(t.Context()); err != nil {
@@ -535,6 +542,23 @@ func TestFleetSkipsObjects(t *testing.T) {
 					t.Errorf("%v, %s: %d skipped, %d bytes", leg, choice, got.ItemsSkipped, got.Bytes)
 				}
 			}
+		}
+	})
+}
+
+// Within a store a large object is copied by the store in parts, which several workers ask for.
+func TestFleetCopiesWithinInParts(t *testing.T) {
+	g := newGateway(t)
+	redis := redistest.Start(t).URL
+	data := random(withinPart + 5*mib + 3)
+	g.put(t, "large", data)
+	inModes(t, func(t *testing.T, m limiter.Mode) {
+		key := "parts-" + m.String()
+		got := together(t, 2, inFleet(t, redis, g.options(m, "s3://bucket/large", "s3://bucket/"+key)))
+		g.holds(t, key, data)
+		info, err := g.look.StatObject(t.Context(), bucket, key, minio.StatObjectOptions{})
+		if err != nil || partsOf(info.ETag) != 2 || got.Bytes != int64(len(data)) {
+			t.Errorf("etag %s, %d bytes, %v", info.ETag, got.Bytes, err)
 		}
 	})
 }
