@@ -205,11 +205,11 @@ func (s *fleetStatus) text() string {
 	if s.Finished != nil {
 		fmt.Fprintf(&b, "finished %s\n", s.Finished.Format(time.RFC3339))
 	}
-	share := 0.0
-	if s.Added > 0 {
-		share = 100 * float64(s.Done) / float64(s.Added)
+	soFar := " found so far" // what they lead to is not known
+	if s.Finished != nil {
+		soFar = ""
 	}
-	fmt.Fprintf(&b, "items: %d done of %d (%.1f %%), %d waiting, %d dead\n", s.Done, s.Added, share, s.Pending, s.Dead)
+	fmt.Fprintf(&b, "items: %d done of %d%s, %d waiting, %d dead\n", s.Done, s.Added, soFar, s.Pending, s.Dead)
 	keys := "hosts"
 	if s.Command == "copy" {
 		keys = "folders and stripes of files"
