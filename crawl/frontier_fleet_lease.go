@@ -167,7 +167,7 @@ func (f *fleetFrontier) survey(now time.Time) (acks []*fleet.Acked, released []f
 			acks = append(acks, &fleet.Acked{Lease: h.lease, Want: leaseItems - n})
 			continue
 		}
-		if q != nil && !q.idle() && (!hurry || surplus <= 0 || q.busy > 0 || q.gates > 0 || len(q.robots) > 0) {
+		if q != nil && !q.idle() && (!hurry || surplus <= 0 || !q.onlyPages()) {
 			continue
 		}
 		rest := f.rest(host, now)

@@ -29,7 +29,13 @@ type hostQueue struct {
 
 // idle says whether nothing keeps the queue from being forgotten.
 func (q *hostQueue) idle() bool {
-	return q.busy == 0 && q.gates == 0 && len(q.robots) == 0 && len(q.retries) == 0 && q.pages.n == 0 && q.stored.live == 0
+	return q.onlyPages() && q.pages.n == 0 && q.stored.live == 0
+}
+
+// onlyPages says whether nothing is in flight, and all that waits are pages that nobody has tried: another process could
+// take over here.
+func (q *hostQueue) onlyPages() bool {
+	return q.busy == 0 && q.gates == 0 && len(q.robots) == 0 && len(q.retries) == 0
 }
 
 // push queues a robots.txt, or a page for another try.

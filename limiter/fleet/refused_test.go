@@ -9,11 +9,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -123,14 +125,19 @@ func certificate(t *testing.T, host string) (certFile, keyFile string) {
 func startTLS(t *testing.T, args ...string) string {
 	t.Helper()
 	cert, key := certificate(t, "redis.test")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		port := strconv.Itoa(10_000 + mathrand.N(9000)) // below those that systems give to clients
+		addr := net.JoinHostPort("127.0.0.1", port)
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		_ = l.Close()
+		redistest.Start(t, append([]string{
+			"--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert,
+		}, args...)...)
+		return addr
 	}
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	redistest.Start(t, append([]string{"--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert}, args...)...)
-	return l.Addr().String()
 }
 
 func TestTLSThatFails(t *testing.T) {
