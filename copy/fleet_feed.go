@@ -59,6 +59,7 @@ type task struct {
 	id       string
 	attempts int
 	end      string // of a group: why that has failed
+	era      int64  // of the job, in which it was begun
 
 	work    *work // of a chunk
 	bytes   int64 // that it has written
@@ -152,6 +153,7 @@ func (e *fleetFeed) ended() {
 // do does an item, as long as its lease lasts. The error is one that ends the run.
 func (e *fleetFeed) do(ctx context.Context, t *task) error {
 	defer e.ended()
+	t.era = e.job.Era()
 	bound, stop := t.lease.Bind(ctx)
 	err := t.lease.Check()
 	if err == nil {

@@ -153,10 +153,10 @@ func (e *fleetFeed) settle(ctx context.Context, done []*task, _ int64) error {
 		}
 		a := acks[t.holding]
 		if a == nil {
-			a = &fleet.Acked{Lease: t.lease}
+			a = &fleet.Acked{Lease: t.lease, Era: t.era}
 			acks[t.holding], all = a, append(all, a)
 		}
-		a.IDs = append(a.IDs, t.id)
+		a.IDs, a.Era = append(a.IDs, t.id), min(a.Era, t.era)
 		if a.Failure == "" {
 			a.Failure = t.failure
 		}

@@ -99,10 +99,10 @@ func (w *world) live(ctx context.Context, j *Job) (over bool, err error) {
 func (w *world) finish(ctx context.Context, j *Job, l Leased) error {
 	items := l.Items
 	for len(items) > 0 {
+		a := &Acked{Lease: l.Lease, Want: w.roll(3), Era: j.Era()}
 		if _, err := j.Add(ctx, w.children(j, w.roll(3))...); err != nil {
 			return err
 		}
-		a := &Acked{Lease: l.Lease, Want: w.roll(3)}
 		for _, item := range items {
 			a.IDs = append(a.IDs, item.ID)
 		}
@@ -113,7 +113,7 @@ func (w *world) finish(ctx context.Context, j *Job, l Leased) error {
 			return nil
 		}
 		w.mu.Lock()
-		for _, item := range items {
+		for _, item := range items[a.Void:] { // all or none
 			w.acked[string(item.Payload)]++
 		}
 		w.mu.Unlock()

@@ -1,0 +1,106 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"pace/limiter/redistest"
+)
+
+// What was added for an item, and what the server has forgotten of that, are added again: the item does not count.
+func TestAnItemOfBeforeARestartDoesNotCount(t *testing.T) {
+	s := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	j := join(t, s.URL, Options{Lease: time.Hour})
+	add(t, j, entry(j, "key", "1"), entry(j, "key", "2"))
+	l := lease(t, j, 1, 1)[0]
+	old, era := keep(t, s.Dir()), j.Era()
+	add(t, j, entry(j, "key", "child of 1"))
+	s.Kill(t)
+	putBack(t, old, s.Dir())
+	s.Restart(t)
+	got := ackOf(t, j, era, l.Lease, l.Items)
+	if got.Lost || got.Void != 1 || shown(got.More) != "1 2" {
+		t.Fatalf("void %d, lost %v, more %s", got.Void, got.Lost, shown(got.More))
+	}
+	if outcomes := add(t, j, entry(j, "key", "child of 1")); outcomes[0] != Added {
+		t.Errorf("its child: %v", outcomes)
+	}
+	if got := ackOf(t, j, j.Era(), l.Lease, got.More); got.Void != 0 || shown(got.More) != "child of 1" {
+		t.Errorf("void %d, more %s", got.Void, shown(got.More))
+	}
+	if c := counts(t, j); c.Added != 3 || c.Done != 2 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func ackOf(t *testing.T, j *Job, era int64, l *Lease, items []Item) *Acked {
+	t.Helper()
+	a := &Acked{Lease: l, Era: era, Want: 9}
+	for _, item := range items {
+		a.IDs = append(a.IDs, item.ID)
+	}
+	if err := j.Ack(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// A job of which the server has lost what a group waits for does not look finished.
+func TestATornJobIsNotFinished(t *testing.T) {
+	j := join(t, redistest.Start(t).URL, Options{Partitions: 4})
+	open(t, j, "parent", 1)
+	if err := j.Expect(t.Context(), "parent", "child"); err != nil {
+		t.Fatal(err)
+	}
+	drain(t, j, "")
+	if done, err := j.Done(t.Context()); done || !errors.Is(err, ErrTorn) {
+		t.Errorf("done %v, %v", done, err)
+	}
+	if err := j.Ended(t.Context(), "parent", "child"); err != nil {
+		t.Fatal(err)
+	}
+	drain(t, j, "")
+	if done, err := j.Done(t.Context()); !done || err != nil {
+		t.Errorf("done %v, %v", done, err)
+	}
+}
+
+// keep copies what a server has saved, and returns where to.
+func keep(t *testing.T, dir string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "kept")
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// putBack lets a server that was killed know only what it had saved when that was kept.
+func putBack(t *testing.T, kept, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(kept, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(kept, path)
+		if err != nil {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, rel), data, 0o600); err != nil {
+			return fmt.Errorf("putting back: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
