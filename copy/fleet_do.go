@@ -39,6 +39,7 @@ func (f *fleetRun) perform(ctx context.Context, t *task) error {
 	}
 	switch it.kind {
 	case itemStart:
+		t.synced = true
 		return f.startSources(ctx)
 	case itemList:
 		return f.doList(ctx, t)

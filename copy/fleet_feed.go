@@ -160,11 +160,15 @@ func (e *fleetFeed) do(ctx context.Context, t *task) error {
 		err = e.perform(bound, t)
 	}
 	stop()
+	lost := t.lease.Check() != nil || errors.Is(err, fleet.ErrLost)
+	if lost { // another worker has it by now
+		e.repair(ctx, t)
+		e.works.drop(t)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return cancelled(ctx)
-	case t.lease.Check() != nil || errors.Is(err, fleet.ErrLost):
-		e.works.drop(t) // another worker has it by now
+	case lost:
 		return nil
 	case err != nil:
 		e.works.drop(t)

@@ -53,6 +53,10 @@ func (f *fleetRun) beginLarge(ctx context.Context, t *task, name string) (begun,
 	to := f.ground.large(lands, from)
 	defer to.close()
 	token, chunk, err := to.begin(ctx, what, f.askChunk(what.size))
+	if t.lease.Check() != nil {
+		to.repair()
+		return false, false, f.unbegin(to, token, name, it)
+	}
 	if err != nil {
 		return false, false, err
 	}
@@ -68,6 +72,17 @@ func (f *fleetRun) beginLarge(ctx context.Context, t *task, name string) (begun,
 	})
 	f.feed.hungry.Store(true)
 	return true, false, ofJob(err)
+}
+
+// unbegin is for who was too late: if the file has ended meanwhile, nobody else removes what was begun.
+func (f *fleetRun) unbegin(to sharedSink, token, name string, it fleetItem) error {
+	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
+	defer cancel()
+	ended, err := f.job.HasEnded(ctx, f.parent(it.source, it.rel), name)
+	if err == nil && ended {
+		to.abort(ctx, token)
+	}
+	return fleet.ErrLost
 }
 
 // work is a large file as this worker has it open, for all of its chunks that are in hand.
@@ -253,7 +268,6 @@ func (s fencedChunk) abort(bool) bool                                    { retur
 // doFinish gives a large file its name, or says why it has failed.
 func (f *fleetRun) doFinish(ctx context.Context, t *task) error {
 	it := t.item
-	t.synced = true
 	f.Progress.Grow(1, 0)
 	kept, err := f.finishLarge(ctx, t)
 	if err != nil {

@@ -31,6 +31,7 @@ type portionOfFleet struct {
 // listed in another order then: a file that is in two portions is copied twice.
 func (f *fleetRun) doList(ctx context.Context, t *task) error {
 	it := t.item
+	t.synced = true // the end of the folder is synced
 	l := &fleetLister{fleetRun: f, task: t, group: folderGroup(it.source, it.rel), source: it.source, rel: it.rel}
 	err := f.ground.makeFolder(ctx, f.lands(it.source, it.rel), func() error { return f.noteMade(ctx, t) })
 	if err == nil {
@@ -113,17 +114,7 @@ func (l *fleetLister) flush(ctx context.Context) error {
 // doClose ends a folder of which all is done.
 func (f *fleetRun) doClose(ctx context.Context, t *task) error {
 	it := t.item
-	t.synced = true
-	outcomes, err := f.job.Add(ctx, func() fleet.Entry {
-		ask := f.madeMember(it.source, it.rel)
-		ask.Kind = fleet.Ask
-		return ask
-	}())
-	if err != nil {
-		return ofJob(err)
-	}
-	made := outcomes[0] == fleet.Seen
-	err = f.ground.endFolder(ctx, f.lands(it.source, it.rel), made, f.shelves[it.source], it.rel)
+	err := f.endFolder(ctx, it.source, it.rel)
 	if t.end != "" {
 		err = errors.New(t.end)
 	}
@@ -137,6 +128,45 @@ func (f *fleetRun) doClose(ctx context.Context, t *task) error {
 		}
 	}
 	return ofJob(f.job.Ended(ctx, f.parent(it.source, it.rel), folderGroup(it.source, it.rel)))
+}
+
+// repair makes good what an item may have changed that was not through when its lease ended: others may have ended its
+// file, or its folder, since.
+func (f *fleetRun) repair(ctx context.Context, t *task) {
+	it := t.item
+	if t.work != nil && t.work.sink != nil {
+		t.work.sink.repair()
+	}
+	folder := it.rel
+	switch it.kind {
+	case itemSmall, itemEntries, itemList:
+	case itemBegin, itemFinish:
+		folder = above(it.rel)
+	default:
+		return
+	}
+	if it.source >= len(f.shelves) || f.plan.Sources[it.source].Single {
+		return
+	}
+	ended, err := f.job.HasEnded(ctx, f.parent(it.source, folder), folderGroup(it.source, folder))
+	if err == nil && ended {
+		err = f.endFolder(ctx, it.source, folder)
+	}
+	if err != nil && ctx.Err() == nil {
+		f.Log.Warn("a late write may have changed the times of a folder", "item", f.ground.shown(f.lands(it.source, folder)),
+			"error", err)
+	}
+}
+
+// endFolder gives a folder what it is to have.
+func (f *fleetRun) endFolder(ctx context.Context, source int, rel string) error {
+	ask := f.madeMember(source, rel)
+	ask.Kind = fleet.Ask
+	outcomes, err := f.job.Add(ctx, ask)
+	if err != nil {
+		return ofJob(err)
+	}
+	return f.ground.endFolder(ctx, f.lands(source, rel), outcomes[0] == fleet.Seen, f.shelves[source], rel)
 }
 
 // doNames copies what one worker does alone, one after another.

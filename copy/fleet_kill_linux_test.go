@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"pace/limiter"
 	"pace/limiter/fleet"
 	"pace/limiter/redistest"
@@ -216,4 +218,27 @@ func TestFleetWithKilledRedis(t *testing.T) {
 		w.mustEnd(t)
 	}
 	arrived(t, c.Dest, src)
+}
+
+// A full file system stops the workers, and with more room the same job goes on.
+func TestFleetOnAFullDisk(t *testing.T) {
+	redis := redistest.Start(t)
+	from, _ := dirs(t)
+	zooOfFiles(t, from)
+	write(t, filepath.Join(from, "large2"), random(6*mib))
+	to := tmpfs(t, 4*mib)
+	o := inFleet(t, redis.URL, Options{Sources: []string{from}, Dest: filepath.Join(to, "dst"), Recursive: true})
+	for range 2 {
+		if _, err := Run(t.Context(), o); !errors.As(err, new(*SpaceError)) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	if err := unix.Mount("tmpfs", to, "tmpfs", unix.MS_REMOUNT, "size=64m"); err != nil {
+		t.Fatal(err)
+	}
+	if got := together(t, 2, o); got.Items == 0 {
+		t.Errorf("got %+v", got)
+	}
+	alike(t, unlinked(lookAt(t, filepath.Join(to, "dst"), false)), unlinked(lookAt(t, from, false)))
+	holds(t, to, "dst")
 }

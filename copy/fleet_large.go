@@ -30,16 +30,17 @@ func (s *fleetLarge) begin(ctx context.Context, what found, ask int64) (string, 
 	if err != nil {
 		return "", 0, err
 	}
-	defer func() { _ = to.dir.close() }()
 	in, m := localFile(s.from, what)
-	f := &incoming{run: s.ground.run, to: to, below: true, meta: m}
+	f := &incoming{run: s.ground.run, to: to, given: to.dir, below: true, meta: m}
 	name := s.ground.partOf(to.name, "")
 	out, err := openShared(to, name, true)
 	if err != nil {
-		return "", 0, fmt.Errorf("cannot create %s: %w", to.shown, to.dir.noInode(to.shown, because(err)))
+		err = fmt.Errorf("cannot create %s: %w", to.shown, to.dir.noInode(to.shown, because(err)))
+		_ = to.dir.close()
+		return "", 0, err
 	}
-	defer func() { _ = out.Close() }()
 	f.out, f.part = out, &part{out, to.dir, name}
+	s.in, s.written = f, &writtenSums{}
 	if f.extents = wholeOf(what); in != nil && s.ground.Sparse != SparseNever {
 		if f.extents, err = dataExtents(in, m); err != nil {
 			return "", 0, fmt.Errorf("cannot read %s: %w", s.ground.shown(s.rel), err)
@@ -126,6 +127,25 @@ func (s *fleetLarge) commit(ctx context.Context, what found, fence func() error)
 		return false, nil // another worker was faster
 	}
 	return kept, err
+}
+
+func (s *fleetLarge) repair() {
+	f := s.in
+	if f == nil {
+		return
+	}
+	open, err := statFile(f.out)
+	named, namedErr := f.to.dir.lstat(f.to.name)
+	in, m := localFile(s.from, found{})
+	switch {
+	case err == nil && namedErr == nil && sameFile(open, named):
+		err = s.ground.keepFile(f, in, m)
+	default: // it may be about to get its name
+		err = setTimes(f.out, m)
+	}
+	if err != nil {
+		s.ground.Log.Warn("a late write has changed the times of a file", "item", f.to.shown, "error", err)
+	}
 }
 
 func (s *fleetLarge) abort(_ context.Context, token string) {

@@ -16,6 +16,8 @@ func dataSync(f *os.File) error {
 	}
 }
 
+const syncsAll = true
+
 // syncAll brings all that was written to the file system of f to its device (syncfs(2)).
 func syncAll(f *os.File) error {
 	for {

@@ -61,7 +61,8 @@ type ground interface {
 // sharedSink is one file at its destination that workers on many machines write together. One of them begins it, maybe
 // again if another has died of that; all attach to it, and one of them commits it, maybe again. Many write at once.
 type sharedSink interface {
-	// begin makes the file ready to be written in chunks of about the size asked for. token is what the others attach by.
+	// begin makes the file ready to be written in chunks of about the size asked for. token is what the others attach by;
+	// who has begun it is attached.
 	begin(ctx context.Context, what found, ask int64) (token string, chunk int64, err error)
 	// attach opens what was begun. whole says that write is given whole chunks only. If the file has its name already it
 	// returns errWhole.
@@ -74,6 +75,9 @@ type sharedSink interface {
 	// commit gives the file its name, when all of it was written and synced. It is attached. fence is called just before.
 	// kept says that something else has its name, and is to stay.
 	commit(ctx context.Context, what found, fence func() error) (kept bool, err error)
+	// repair makes good what a write has changed that was on its way when its lease ended: by now the file may have its
+	// name, and the bytes are right, but not the times. It is attached.
+	repair()
 	// abort removes what was begun. It is attached, or token says what.
 	abort(ctx context.Context, token string)
 	// close gives back what this worker has of it.

@@ -114,7 +114,7 @@ func (g *localGround) keepFile(f *incoming, in *os.File, m meta) error {
 	if err := f.keep(f.out, in, f.to.shown, m); err != nil {
 		return err
 	}
-	if g.Fsync {
+	if g.Fsync || !syncsAll {
 		if err := f.out.Sync(); err != nil {
 			return f.writeError(err)
 		}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,16 +30,6 @@ func inFleet(t testing.TB, url string, o Options) Options {
 		o.ChunkSize = 64 * kib
 	}
 	return o
-}
-
-var linkText = regexp.MustCompile(` link of \S+`)
-
-// unlinked returns what is said of a tree as if no file had a second name: a fleet copies each.
-func unlinked(tree map[string]string) map[string]string {
-	for rel, text := range tree {
-		tree[rel] = linkText.ReplaceAllString(text, "")
-	}
-	return tree
 }
 
 // together runs workers of one job side by side, and returns what they have done in all.
@@ -68,34 +57,6 @@ func together(t testing.TB, n int, o Options) Report {
 		t.Fatalf("failed: %v", all.Errors)
 	}
 	return all
-}
-
-func TestFleetCopiesALargeFile(t *testing.T) {
-	url := redistest.Start(t).URL
-	inModes(t, func(t *testing.T, m limiter.Mode) {
-		from, to := dirs(t)
-		data := random(5*mib + 12345)
-		src := write(t, filepath.Join(from, "src"), data)
-		got := together(t, 3, inFleet(t, url, Options{Sources: []string{src}, Dest: filepath.Join(to, "dst"), Mode: m, Verify: true}))
-		same(t, filepath.Join(to, "dst"), data)
-		holds(t, to, "dst")
-		if got.Items != 1 || got.Bytes != int64(len(data)) {
-			t.Errorf("got %d items and %d bytes", got.Items, got.Bytes)
-		}
-		alike(t, lookAt(t, filepath.Join(to, "dst"), false), lookAt(t, src, false))
-	})
-}
-
-func TestFleetCopiesATree(t *testing.T) {
-	url := redistest.Start(t).URL
-	inModes(t, func(t *testing.T, m limiter.Mode) {
-		from, to := dirs(t)
-		src, dst := filepath.Join(from, "src"), filepath.Join(to, "dst")
-		zoo(t, src)
-		together(t, 3, inFleet(t, url, Options{Sources: []string{src}, Dest: dst, Mode: m, Archive: true}))
-		alike(t, unlinked(lookAt(t, dst, true)), unlinked(lookAt(t, src, true)))
-		holds(t, to, "dst")
-	})
 }
 
 // When the source changes while it is copied, the file fails, and has no name; all workers know of it, and the others' files

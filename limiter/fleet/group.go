@@ -66,8 +66,18 @@ func (j *Job) Ended(ctx context.Context, group, child string) error {
 
 func (j *Job) sayOfChild(ctx context.Context, group, child, what string) error {
 	_, err := j.eval(ctx, childScript, j.partitionOf("0/"+group+"/"), j.record.Shards, group, what,
-		j.MemberOf([]byte("expect "+group+"/"+child)).wire(), j.MemberOf([]byte("ended "+group+"/"+child)).wire())
+		j.MemberOf([]byte("expect "+group+"/"+child)).wire(), j.endedMember(group, child).wire())
 	return err
+}
+
+func (j *Job) endedMember(group, child string) Member {
+	return j.MemberOf([]byte("ended " + group + "/" + child))
+}
+
+// HasEnded says whether a group was told that one which it expects has ended.
+func (j *Job) HasEnded(ctx context.Context, group, child string) (bool, error) {
+	outcomes, err := j.Add(ctx, Entry{Kind: Ask, Key: "0/" + group + "/", Member: j.endedMember(group, child)})
+	return err == nil && outcomes[0] == Seen, err
 }
 
 // SplitEnd returns what the payload of a group's end was given as, and why the group failed, or nothing.
