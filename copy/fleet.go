@@ -27,6 +27,7 @@ type fleetRun struct {
 	ground  ground
 	feed    *fleetFeed
 	works   works
+	made    madeFolders
 	drained bool
 }
 
@@ -181,15 +182,20 @@ const fleetPatience = 5 * time.Second // for giving leases back at the end
 
 // leave gives everything back.
 func (f *fleetRun) leave() error {
+	f.closePlaces()
+	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
+	defer cancel()
+	return f.job.Close(ctx)
+}
+
+func (f *fleetRun) closePlaces() {
 	for _, s := range f.shelves {
 		s.close()
 	}
 	if f.ground != nil {
 		f.ground.close()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
-	defer cancel()
-	return f.job.Close(ctx)
+	f.shelves, f.ground = nil, nil
 }
 
 // failItem counts an item that has failed, and tells all workers. The error returned is one that ends the run.

@@ -18,6 +18,10 @@ func (e *fleetFeed) lease() {
 		return
 	}
 	for e.ctx.Err() == nil {
+		if err := e.remind(); err != nil {
+			e.fail(err)
+			return
+		}
 		wait, err := e.ask()
 		if err != nil {
 			if e.ctx.Err() == nil {

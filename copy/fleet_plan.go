@@ -143,8 +143,11 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 		switch {
 		case err != nil:
 			return err
-		case settled:
-			return f.openPlaces() // only the end of it is left, and the mark may be gone
+		case settled: // only the end of it is left, and the mark may be gone, or left by one who led too late
+			if err := f.openPlaces(); err != nil {
+				return err
+			}
+			return f.ground.unmark(ctx)
 		case f.plan.Base != nil:
 			if err := f.openPlaces(); err != nil {
 				return err
@@ -156,11 +159,14 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 			return err
 		}
 		if l != nil {
-			err := f.lead(ctx, mine, l)
+			led, err := f.lead(ctx, mine)
 			if releaseErr := f.job.Release(ctx, fleet.Released{Lease: l}); err == nil {
 				err = releaseErr
 			}
-			return err
+			if led || err != nil {
+				return err
+			}
+			continue
 		}
 		if !pause(ctx, 50*time.Millisecond) {
 			return context.Cause(ctx)
@@ -183,34 +189,37 @@ func (f *fleetRun) takePlan(ctx context.Context) (settled bool, err error) {
 	return shared[sharedSettled] != "", nil
 }
 
-// lead makes mine the plan, if there is none yet. The mark stands before anyone can know the plan, and so before the job
-// has any item.
-func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) error {
-	if _, err := f.takePlan(ctx); err != nil {
-		return err
-	}
-	if f.plan.Base != nil {
-		if err := f.openPlaces(); err != nil {
-			return err
-		}
-		return f.findMark(ctx)
-	}
+// lead makes mine the plan, or returns false if there is another one. The mark stands before anyone can know the plan, and
+// so before the job has any item.
+func (f *fleetRun) lead(ctx context.Context, mine fleetPlan) (bool, error) {
 	f.plan = mine
 	err := f.openPlaces()
 	if err == nil {
 		err = f.ground.mark(ctx, f.job.Record().ID)
 	}
-	if err == nil {
-		err = l.Check()
+	if err != nil {
+		return false, err
 	}
+	if err = f.sharePlan(ctx); errors.Is(err, errOtherPlan) {
+		f.plan = fleetPlan{}
+		f.closePlaces()
+		return false, nil
+	}
+	return err == nil, err
+}
+
+var errOtherPlan = errors.New("redis has lost the plan of the job, and another worker has begun the job again by another one")
+
+// sharePlan tells all workers the plan. An error is errOtherPlan if they know another one.
+func (f *fleetRun) sharePlan(ctx context.Context) error {
+	text, err := json.Marshal(f.plan)
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(mine)
-	if err != nil {
-		return err
+	known, err := f.job.ShareOnce(ctx, sharedPlan, string(text))
+	if err == nil && known != string(text) {
+		err = errOtherPlan
 	}
-	_, err = f.job.Share(ctx, map[string]string{sharedPlan: string(text)})
 	return err
 }
 
