@@ -38,6 +38,30 @@ func TestAnItemOfBeforeARestartDoesNotCount(t *testing.T) {
 	}
 }
 
+// A worker that dies with a key that all others wait to claim does not hold them up for ever.
+func TestClaimAfterADeath(t *testing.T) {
+	url := redistest.Start(t).URL
+	a, b := join(t, url, Options{Lease: leastLease}), join(t, url, Options{Lease: time.Hour})
+	add(t, a, entry(a, "key", "1"))
+	l := lease(t, a, 1, 1)[0]
+	a.die()
+	deadline := time.After(time.Minute)
+	for l := (*Lease)(nil); l == nil; {
+		var err error
+		if l, err = b.Claim(t.Context(), "key"); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-deadline:
+			t.Fatal("the key is not to be had")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	if got := ack(t, a, l.Lease, 0, l.Items...); !got.Lost {
+		t.Error("the ack of the dead counts")
+	}
+}
+
 func ackOf(t *testing.T, j *Job, era int64, l *Lease, items []Item) *Acked {
 	t.Helper()
 	a := &Acked{Lease: l, Era: era, Want: 9}

@@ -47,16 +47,17 @@ end
 -- groupOf returns the group that a key RANK/GROUP/REST is of.
 local function groupOf(key) return string.match(key, '^%d/([^/]+)/') end
 
--- countUp lets a group wait for n items more, unless it is through.
-local function countUp(group, n)
-  local g = tag .. 'g:' .. group
-  if redis.call('EXISTS', g) == 1 then redis.call('HINCRBY', g, 'left', n) end
-end
+-- noGroup says whether a group is not there. It is through then, or the server has lost it: what a late worker adds to it
+-- is not even noted, because nobody would wait for it, nor be able to add it again when the group is back.
+local function noGroup(group) return redis.call('EXISTS', tag .. 'g:' .. group) == 0 end
+
+-- countUp lets a group wait for n items more.
+local function countUp(group, n) redis.call('HINCRBY', tag .. 'g:' .. group, 'left', n) end
 
 -- countDown notes that n items of a group are done, and queues its end after the last. A group that is through has none.
 local function countDown(group, n, failure)
   local g = tag .. 'g:' .. group
-  if n == 0 or redis.call('EXISTS', g) == 0 then return end
+  if n == 0 or noGroup(group) then return end
   if failure ~= '' then redis.call('HSETNX', g, 'failure', (string.gsub(failure, '\n', ' '))) end
   if redis.call('HINCRBY', g, 'left', -n) > 0 then return end
   local key = redis.call('HGET', g, 'key')
