@@ -21,14 +21,15 @@ import (
 // fleetRun is one worker's part in a fleet's copy.
 type fleetRun struct {
 	*run
-	job     *fleet.Job
-	plan    fleetPlan
-	shelves []shelf
-	ground  ground
-	feed    *fleetFeed
-	works   works
-	made    madeFolders
-	drained bool
+	job       *fleet.Job
+	plan      fleetPlan
+	shelves   []shelf
+	ground    ground
+	feed      *fleetFeed
+	works     works
+	made      madeFolders
+	drained   bool
+	hasMarked bool // this worker has put the job's mark there
 }
 
 const fleetAttempts = 100 // kill -9 of many workers in a row is no fault of what they had in hand
@@ -107,10 +108,7 @@ func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error
 		return false, 0, err
 	}
 	if f.job, err = fleet.Open(ctx, fo); err != nil {
-		if different := (*fleet.OptionsError)(nil); errors.As(err, &different) {
-			err = &UsageError{different.Error()}
-		}
-		return false, 0, err
+		return false, 0, otherOptions(err)
 	}
 	if f.Rate != nil {
 		f.Rate = f.job.Rate("bytes", f.Rate.PerSecond())
@@ -118,8 +116,13 @@ func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error
 	if f.IOPS != nil {
 		f.IOPS = f.job.Rate("operations", f.IOPS.PerSecond())
 	}
-	if err = f.agree(ctx, plan); err != nil {
-		_ = f.leave()
+	if err = f.agree(ctx, plan); err == nil {
+		return false, 0, nil
+	}
+	_ = f.leave()
+	if errors.Is(err, errDrained) {
+		f.Log.Warn(err.Error())
+		return true, 0, nil
 	}
 	return false, 0, err
 }
@@ -133,7 +136,8 @@ func (f *fleetRun) isOver(ctx context.Context, fo fleet.Options) (over bool, fai
 	if err != nil {
 		return false, 0, err
 	}
-	if finished := f.job.Record().Finished; !finished.IsZero() {
+	finished := f.job.Record().Finished
+	if err = f.job.Compare(); err == nil && !finished.IsZero() {
 		over = true
 		f.Log.Warn(fmt.Sprintf("the job %s was finished at %s: nothing of it is left to do", fo.Job,
 			finished.UTC().Format(time.RFC3339)))
@@ -142,7 +146,15 @@ func (f *fleetRun) isOver(ctx context.Context, fo fleet.Options) (over bool, fai
 	if leaveErr := f.job.Leave(); err == nil {
 		err = leaveErr
 	}
-	return over, failed, err
+	return over, failed, otherOptions(err)
+}
+
+// otherOptions lets options that are not those of the job be a usage error.
+func otherOptions(err error) error {
+	if different := (*fleet.OptionsError)(nil); errors.As(err, &different) {
+		return &UsageError{different.Error()}
+	}
+	return err
 }
 
 // work does what there is to do, until there is no more.
@@ -188,14 +200,25 @@ func (f *fleetRun) leave() error {
 	return f.job.Close(ctx)
 }
 
+// release gives leases back, also when the run is just being stopped: nobody else would.
+func (f *fleetRun) release(ctx context.Context, released ...fleet.Released) error {
+	if len(released) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fleetPatience)
+	defer cancel()
+	return f.job.Release(ctx, released...)
+}
+
 func (f *fleetRun) closePlaces() {
 	for _, s := range f.shelves {
 		s.close()
 	}
+	f.shelves = nil
 	if f.ground != nil {
 		f.ground.close()
+		f.ground = nil
 	}
-	f.shelves, f.ground = nil, nil
 }
 
 // failItem counts an item that has failed, and tells all workers. The error returned is one that ends the run.

@@ -138,7 +138,7 @@ func (e *fleetFeed) finish(drained bool) {
 	e.mu.Unlock()
 	wake(e.ready)
 	if drained {
-		e.Log.Warn("the job is drained: what is left of it waits for pace fleet resume")
+		e.Log.Warn(errDrained.Error())
 	}
 }
 
@@ -200,7 +200,7 @@ func (e *fleetFeed) settle(ctx context.Context, done []*task, _ int64) error {
 	}
 	e.hungry.Store(true) // the ends of groups may be there
 	wake(e.kick)
-	return e.job.Release(ctx, released...)
+	return e.release(ctx, released...)
 }
 
 // syncAll makes what was written last. What cannot be synced has failed.
@@ -221,7 +221,7 @@ func (e *fleetFeed) syncAll(ctx context.Context, done []*task) error {
 			if err == nil {
 				continue
 			}
-			if err = e.itemError(ctx, err); err != nil {
+			if err := e.itemError(ctx, err); err != nil {
 				return err
 			}
 			t.failure = fmt.Sprint(synced[t.work])

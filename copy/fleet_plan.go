@@ -40,7 +40,7 @@ func (f *fleetRun) planFleet() (fleetPlan, error) {
 	}
 	p := fleetPlan{Base: []byte(f.Dest)}
 	if mergesAny(&f.Options, items) {
-		return fleetPlan{}, usagef("a fleet does not mix the contents of several sources: which one comes last would be left to chance")
+		return fleetPlan{}, usagef("a fleet does not mix the contents of several sources: it has no order")
 	}
 	landings := map[string]bool{}
 	for _, it := range items {
@@ -63,7 +63,11 @@ func (f *fleetRun) planFleet() (fleetPlan, error) {
 		landings[string(s.Lands)] = s.Single
 		p.Sources = append(p.Sources, s)
 	}
-	return p, nil
+	d, err := openDir(string(p.Base)) // before there is a job that could not be begun otherwise
+	if err != nil {
+		return p, fmt.Errorf("cannot write to %s: %w", p.Base, because(err))
+	}
+	return p, d.close()
 }
 
 // aimFleet looks at what is in the way of a source that is no tree. Where its destination is a link, that is resolved.
@@ -143,11 +147,8 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 		switch {
 		case err != nil:
 			return err
-		case settled: // only the end of it is left, and the mark may be gone, or left by one who led too late
-			if err := f.openPlaces(); err != nil {
-				return err
-			}
-			return f.ground.unmark(ctx)
+		case settled:
+			return f.comeLate(ctx)
 		case f.plan.Base != nil:
 			if err := f.openPlaces(); err != nil {
 				return err
@@ -159,20 +160,39 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 			return err
 		}
 		if l != nil {
-			led, err := f.lead(ctx, mine)
-			if releaseErr := f.job.Release(ctx, fleet.Released{Lease: l}); err == nil {
+			led, err := f.lead(ctx, mine, l)
+			if releaseErr := f.release(ctx, fleet.Released{Lease: l}); err == nil {
 				err = releaseErr
 			}
 			if led || err != nil {
 				return err
 			}
-			continue
+			continue // another one leads
+		}
+		// Nobody but who asks for leases takes back those of the dead.
+		switch a, err := f.job.Lease(ctx, 0, 0); {
+		case err != nil:
+			return err
+		case a.State == fleet.Draining:
+			return errDrained
 		}
 		if !pause(ctx, 50*time.Millisecond) {
 			return context.Cause(ctx)
 		}
 	}
 }
+
+// comeLate is for a worker that joins when only the end of the job is left, and its mark may be gone. One that was stopped
+// while it led may have put the mark there again since.
+func (f *fleetRun) comeLate(ctx context.Context) error {
+	err := f.openPlaces()
+	if err == nil && f.hasMarked {
+		err = f.ground.unmark(ctx)
+	}
+	return err
+}
+
+var errDrained = errors.New("the job is drained: what is left of it waits for pace fleet resume")
 
 // takePlan reads the plan if there is one.
 func (f *fleetRun) takePlan(ctx context.Context) (settled bool, err error) {
@@ -191,18 +211,21 @@ func (f *fleetRun) takePlan(ctx context.Context) (settled bool, err error) {
 
 // lead makes mine the plan, or returns false if there is another one. The mark stands before anyone can know the plan, and
 // so before the job has any item.
-func (f *fleetRun) lead(ctx context.Context, mine fleetPlan) (bool, error) {
+func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) (bool, error) {
 	f.plan = mine
 	err := f.openPlaces()
 	if err == nil {
+		err = l.Check()
+	}
+	if err == nil {
+		f.hasMarked = true
 		err = f.ground.mark(ctx, f.job.Record().ID)
 	}
-	if err != nil {
-		return false, err
+	if err == nil {
+		err = f.sharePlan(ctx)
 	}
-	if err = f.sharePlan(ctx); errors.Is(err, errOtherPlan) {
+	if errors.Is(err, errOtherPlan) || errors.Is(err, fleet.ErrLost) {
 		f.plan = fleetPlan{}
-		f.closePlaces()
 		return false, nil
 	}
 	return err == nil, err
@@ -225,6 +248,7 @@ func (f *fleetRun) sharePlan(ctx context.Context) error {
 
 // openPlaces opens the sources and the destination, once for all that follows.
 func (f *fleetRun) openPlaces() error {
+	f.closePlaces()
 	for i, s := range f.plan.Sources {
 		shelf, err := newLocalShelf(f.run, f.Sources[i], s.Single)
 		if err != nil {

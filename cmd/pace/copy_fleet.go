@@ -19,7 +19,6 @@ type copyFleet struct {
 	fleetFlags
 	lease    time.Duration
 	settings map[string]string // of the job
-	into     bool              // the destination is a folder to copy into
 }
 
 func (f *copyFleet) flags() []cli.Flag {

@@ -160,7 +160,8 @@ func (f *fleetCommand) read(ctx context.Context, job *fleet.Job) (*fleetStatus, 
 	}
 	r := job.Record()
 	s := &fleetStatus{
-		Job: f.job, Command: r.Settings[commandSetting], State: stateWord(c.State, r), Created: r.Created.UTC(), Settings: r.Settings,
+		Job: f.job, Command: r.Settings[commandSetting], State: stateWord(c.State, r),
+		Created: r.Created.UTC(), Settings: r.Settings,
 		Added: c.Added, Done: c.Done, Pending: c.Pending(), Dead: c.Dead, Hosts: c.Keys, Leased: c.Leased, Sources: c.Sources,
 	}
 	if !r.Finished.IsZero() {
