@@ -13,11 +13,10 @@ import (
 )
 
 const (
-	fleetPoll    = 200 * time.Millisecond
-	leaseItems   = 4         // of a key that are in hand at first
-	syncEach     = 64 * mib  // bytes after which what was written is synced, and acknowledged
-	mostUnsynced = 256 * mib // more is not written while that goes on
-	settleAfter  = time.Second
+	fleetPoll   = 200 * time.Millisecond
+	leaseItems  = 4        // of a key that are in hand at first
+	syncEach    = 64 * mib // bytes after which what was written is synced, and acknowledged
+	settleAfter = time.Second
 )
 
 // fleetFeed brings the jobs of a run from the job of a fleet. A goroutine leases keys; workers do their items, and now and
@@ -116,11 +115,11 @@ func (e *fleetFeed) take() (job, time.Duration, error) {
 		return nil, 0, e.err
 	case due || len(e.queue) == 0 && len(e.done) > 0:
 		return e.settling(), 0, nil
-	case len(e.queue) > 0 && e.unsynced < mostUnsynced:
+	case len(e.queue) > 0:
 		t := e.queue[0]
 		e.queue = e.queue[1:]
 		e.running++
-		if len(e.queue) < e.width {
+		if len(e.queue) <= e.width/2 {
 			wake(e.kick)
 		}
 		return func(ctx context.Context) error { return e.do(ctx, t) }, 0, nil
@@ -135,11 +134,11 @@ func (e *fleetFeed) settleAfter() time.Duration { return min(settleAfter, e.job.
 
 // settling returns the job of acknowledging what is done. It requires that mu is held.
 func (e *fleetFeed) settling() job {
-	done, bytes := e.done, e.unsynced
+	done := e.done
 	e.done, e.unsynced = nil, 0
 	e.running++
 	return func(ctx context.Context) error {
-		err := e.settle(ctx, done, bytes)
+		err := e.settle(ctx, done)
 		e.ended()
 		return err
 	}
@@ -230,7 +229,7 @@ func (e *fleetFeed) end() error {
 	e.cancel()
 	e.wg.Wait()
 	e.mu.Lock()
-	done, bytes := e.done, e.unsynced
+	done := e.done
 	e.done = nil
 	e.mu.Unlock()
 	if len(done) == 0 {
@@ -238,7 +237,7 @@ func (e *fleetFeed) end() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), fleetPatience)
 	defer cancel()
-	if err := e.settle(ctx, done, bytes); ctx.Err() == nil {
+	if err := e.settle(ctx, done); ctx.Err() == nil {
 		return err
 	}
 	return nil // whoever leases it next does it again

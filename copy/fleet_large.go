@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"sync"
 	"time"
+
+	"pace/limiter/progress"
 )
 
 // errWhole says that a file has its name already, so that nothing is left to write or to commit.
@@ -62,7 +64,7 @@ func (s *fleetLarge) attach(_ context.Context, token string, what found) (bool, 
 		s.in, s.written = f, &writtenSums{}
 		return false, nil
 	}
-	if errors.Is(err, fs.ErrNotExist) && isCopy(to, what) {
+	if errors.Is(err, fs.ErrNotExist) && (isCopy(to, what) || s.ground.NoClobber && to.dir.has(to.name)) {
 		err = errWhole
 	} else {
 		err = fmt.Errorf("cannot write %s: its part file: %w", to.shown, because(err))
@@ -79,7 +81,7 @@ func isCopy(to place, what found) bool {
 }
 
 func (s *fleetLarge) write(ctx context.Context, p []byte, off int64) error {
-	if err := s.in.writePart(ctx, p, off); err != nil || !s.ground.Verify {
+	if err := s.in.writeCounted(ctx, p, off); err != nil || !s.ground.Verify {
 		return err
 	}
 	sum := sumAt(s.ground.Hash, p, off)
@@ -94,13 +96,23 @@ func (s *fleetLarge) sync(ctx context.Context) error {
 	sums := s.written
 	s.written = &writtenSums{}
 	s.mu.Unlock()
+	op := s.ground.Progress.Begin()
+	var err error
 	if s.ground.Verify {
-		return verifyWritten(ctx, s.in, sums)
+		err = verifyWritten(ctx, s.in, sums)
+	} else if err = dataSync(s.in.out); err != nil {
+		err = s.in.writeError(err)
 	}
-	if err := dataSync(s.in.out); err != nil {
-		return s.in.writeError(err)
-	}
-	return nil
+	op.EndAs(ctx, progress.Did{Kind: "sync", Item: s.in.to.shown, Err: err})
+	return err
+}
+
+// writeCounted is writePart as an operation that the progress knows of.
+func (f *incoming) writeCounted(ctx context.Context, p []byte, off int64) error {
+	op := f.Progress.Begin()
+	err := f.writePart(ctx, p, off)
+	op.EndAs(ctx, progress.Did{Kind: "write", Item: f.to.shown, Offset: off, Bytes: int64(len(p)), Err: err})
+	return err
 }
 
 func (s *fleetLarge) commit(ctx context.Context, what found, fence func() error) (bool, error) {

@@ -69,15 +69,16 @@ func (e *fleetFeed) start() error {
 
 func endKey(group string) string { return rankFirst + group + "/end" }
 
-// wanted returns how many keys to lease, and how many items of each.
+// wanted returns how many keys to lease, and how many items of each: what is in hand here and not begun, no other worker
+// can do.
 func (e *fleetFeed) wanted() (keys, items int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.queue) >= e.width || e.unsynced >= mostUnsynced {
+	if len(e.queue) > e.width/2 {
 		return 0, 0
 	}
-	items = min(leaseItems, max(1, e.width))
-	return (2*e.width - len(e.queue) + items - 1) / items, items
+	items = min(leaseItems, e.width)
+	return (e.width - len(e.queue) + items - 1) / items, items
 }
 
 // ask leases what is wanted, and returns how long to wait before the next time; below zero for ever.
@@ -142,9 +143,8 @@ func (e *fleetFeed) finish(drained bool) {
 	}
 }
 
-// settle acknowledges what is done: first its sync, and with that what others may rely on. bytes are those that were
-// written for it.
-func (e *fleetFeed) settle(ctx context.Context, done []*task, _ int64) error {
+// settle acknowledges what is done: first its sync, and with that what others may rely on.
+func (e *fleetFeed) settle(ctx context.Context, done []*task) error {
 	if err := e.syncAll(ctx, done); err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (e *fleetFeed) settle(ctx context.Context, done []*task, _ int64) error {
 		}
 	}
 	for h, a := range acks {
-		if !h.dry && !e.over && len(e.queue) < 2*e.width {
+		if !h.dry && !e.over && len(e.queue) <= e.width {
 			a.Want = len(a.IDs)
 		}
 	}

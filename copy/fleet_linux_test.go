@@ -3,6 +3,7 @@ package copy
 import (
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"pace/limiter"
@@ -45,4 +46,18 @@ func TestFleetCopiesATree(t *testing.T) {
 		alike(t, unlinked(lookAt(t, dst, true)), unlinked(lookAt(t, src, true)))
 		holds(t, to, "dst")
 	})
+}
+
+// On a Cluster a folder, its files and what is above it are counted on different servers.
+func TestFleetOnACluster(t *testing.T) {
+	var addrs []string
+	for _, server := range redistest.StartCluster(t) {
+		addrs = append(addrs, server.Addr)
+	}
+	from, to := dirs(t)
+	src, dst := filepath.Join(from, "src"), filepath.Join(to, "dst")
+	cargo(t, src)
+	o := inFleet(t, "redis://"+strings.Join(addrs, ","), Options{Sources: []string{src}, Dest: dst, Archive: true, Verify: true})
+	together(t, 3, o)
+	arrived(t, dst, src)
 }

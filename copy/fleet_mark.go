@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"pace/limiter/progress"
 )
 
 // A worker whose file system is not mounted would copy into an empty folder of its own machine, and say that all is done.
@@ -69,8 +71,11 @@ func (g *localGround) unmark(context.Context) error {
 	return nil
 }
 
-func (g *localGround) sync(context.Context) error {
-	if err := syncAll(g.base.f); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+func (g *localGround) sync(ctx context.Context) error {
+	op := g.Progress.Begin()
+	err := syncAll(g.base.f)
+	op.EndAs(ctx, progress.Did{Kind: "sync", Item: g.path, Err: err})
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return fmt.Errorf("cannot sync %s: %w", g.path, because(err))
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // walkTo opens the folder rel below d. No symlink on the way is followed, and what d itself is called no longer counts: a
@@ -132,6 +133,8 @@ func (s *localShelf) list(ctx context.Context, rel string, each func(shelved) er
 		switch {
 		case err == io.EOF:
 			return nil
+		case errors.Is(err, syscall.EBADF): // it could only be opened to find things in it
+			return fmt.Errorf("cannot read %s: %w", s.shown(rel), fs.ErrPermission)
 		case err != nil:
 			return fmt.Errorf("cannot read %s: %w", s.shown(rel), because(err))
 		case ctx.Err() != nil:

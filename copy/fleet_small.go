@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"pace/limiter/progress"
 )
 
 // fleetSmall is a file that one worker of a fleet copies alone. Each attempt has a part of its own: one that comes too late
@@ -20,6 +22,13 @@ type fleetSmall struct {
 }
 
 func (s *fleetSmall) begin(ctx context.Context, what found) (need, error) {
+	op := s.ground.Progress.Begin()
+	n, err := s.create(ctx, what)
+	op.EndAs(ctx, progress.Did{Kind: "create", Item: s.ground.shown(s.rel), Err: err})
+	return n, err
+}
+
+func (s *fleetSmall) create(ctx context.Context, what found) (need, error) {
 	to, err := s.ground.place(s.rel)
 	if err != nil {
 		return need{}, err
@@ -54,10 +63,17 @@ func (s *fleetSmall) write(ctx context.Context, p []byte, off int64) error {
 	if s.ground.Verify {
 		s.written.add(s.ground.Hash, p, off)
 	}
-	return s.in.writePart(ctx, p, off)
+	return s.in.writeCounted(ctx, p, off)
 }
 
 func (s *fleetSmall) commit(ctx context.Context, size int64) (bool, error) {
+	op := s.ground.Progress.Begin()
+	kept, err := s.finish(ctx, size)
+	op.EndAs(ctx, progress.Did{Kind: "finish", Item: s.ground.shown(s.rel), Err: err})
+	return kept, err
+}
+
+func (s *fleetSmall) finish(ctx context.Context, size int64) (bool, error) {
 	f := s.in
 	if f.meta.size != size || s.ground.Sparse == SparseAlways {
 		if err := f.out.Truncate(size); err != nil {

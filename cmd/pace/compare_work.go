@@ -23,6 +23,7 @@ type compared struct {
 // notCompared are flags whose runs would not be alike, and why.
 var notCompared = map[string]string{
 	"--state":            "only the first run would have something to do",
+	"--fleet":            "only the first run would have something to do",
 	"--cookie-jar":       "runs would hand cookies on",
 	"--manifest":         "give verify a SRC and a DST",
 	"--target-directory": "give SRC and a DST that does not exist",

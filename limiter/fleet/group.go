@@ -3,6 +3,7 @@ package fleet
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 )
 
@@ -38,8 +39,11 @@ func (j *Job) groupMember(name string) Member { return j.MemberOf([]byte("group 
 
 // OpenGroup makes a group, once: it returns false if there was one of that name before.
 func (j *Job) OpenGroup(ctx context.Context, g Group) (bool, error) {
+	if g.Items > maxGroupItems {
+		return false, fmt.Errorf("a group of %d items is too large: it is opened with %d at most", g.Items, maxGroupItems)
+	}
 	reply, err := j.eval(ctx, groupScript, j.partitionOf(g.End.Key), j.record.Shards, j.groupMember(g.Name).wire(), g.Name,
-		g.End.Key, g.End.Payload, g.Keys, min(g.Items, maxGroupItems), max(1, g.PerKey), g.Payload)
+		g.End.Key, g.End.Payload, g.Keys, g.Items, max(1, g.PerKey), g.Payload)
 	if err != nil {
 		return false, err
 	}
