@@ -2,10 +2,6 @@ package fleet
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,10 +14,10 @@ func TestAnItemOfBeforeARestartDoesNotCount(t *testing.T) {
 	j := join(t, s.URL, Options{Lease: time.Hour})
 	add(t, j, entry(j, "key", "1"), entry(j, "key", "2"))
 	l := lease(t, j, 1, 1)[0]
-	old, era := keep(t, s.Dir()), j.Era()
+	old, era := s.Keep(t), j.Era()
 	add(t, j, entry(j, "key", "child of 1"))
 	s.Kill(t)
-	putBack(t, old, s.Dir())
+	s.PutBack(t, old)
 	s.Restart(t)
 	got := ackOf(t, j, era, l.Lease, l.Items)
 	if got.Lost || got.Void != 1 || shown(got.More) != "1 2" {
@@ -91,40 +87,5 @@ func TestATornJobIsNotFinished(t *testing.T) {
 	drain(t, j, "")
 	if done, err := j.Done(t.Context()); !done || err != nil {
 		t.Errorf("done %v, %v", done, err)
-	}
-}
-
-// keep copies what a server has saved, and returns where to.
-func keep(t *testing.T, dir string) string {
-	t.Helper()
-	to := filepath.Join(t.TempDir(), "kept")
-	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	return to
-}
-
-// putBack lets a server that was killed know only what it had saved when that was kept.
-func putBack(t *testing.T, kept, dir string) {
-	t.Helper()
-	err := filepath.WalkDir(kept, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(kept, path)
-		if err != nil {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, rel), data, 0o600); err != nil {
-			return fmt.Errorf("putting back: %w", err)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -111,9 +111,6 @@ func (s *Server) Kill(tb testing.TB) {
 	<-s.gone
 }
 
-// Dir is where it saves its data.
-func (s *Server) Dir() string { return s.dir }
-
 // Restart starts it again where it was, with the data that it saved. It must have been killed.
 func (s *Server) Restart(tb testing.TB) {
 	tb.Helper()
