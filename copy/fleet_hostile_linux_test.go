@@ -1,6 +1,8 @@
 package copy
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"pace/limiter"
+	"pace/limiter/fleet"
 	"pace/limiter/redistest"
 )
 
@@ -53,6 +56,43 @@ func TestFleetWithARedisThatForgets(t *testing.T) {
 			arrived(t, c.Dest, src)
 		})
 	}
+}
+
+// What a job has left that was deleted before its end goes with the one of its name that comes after it.
+func TestFleetFollowsADeletedJob(t *testing.T) {
+	redis := redistest.Start(t)
+	from, to := dirs(t)
+	write(t, filepath.Join(from, "large"), random(3*mib))
+	o := inFleet(t, redis.URL, Options{Sources: []string{from}, Dest: to, Recursive: true, Rate: limiter.NewRate(mib)})
+	part := func() bool {
+		parts, _ := filepath.Glob(filepath.Join(to, "from", ".large.*"+partSuffix))
+		return len(parts) > 0
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error)
+	go func() {
+		_, err := Run(ctx, o)
+		ended <- err
+	}()
+	for deadline := time.Now().Add(time.Minute); !part(); {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was begun")
+		}
+		<-time.After(time.Millisecond)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) || !part() {
+		t.Fatalf("got %v, part %v", err, part())
+	}
+	job, err := fleet.Look(t.Context(), *o.Fleet)
+	must(t, err)
+	must(t, job.Delete(t.Context()))
+	must(t, job.Leave())
+	o.Rate = nil
+	together(t, 2, o)
+	holds(t, to, "from")
+	holds(t, filepath.Join(to, "from"), "large")
 }
 
 // A folder whose files may be listed and not looked at keeps none of them to itself: each is to fail under its name.

@@ -17,6 +17,7 @@ import (
 type fleetPlan struct {
 	Base    []byte // the folder that all lands in: a path need not be UTF-8
 	Sources []plannedSource
+	Former  string `json:",omitempty"` // what stands for the job that this one follows, in the names of its parts
 }
 
 // plannedSource is one source of a plan.
@@ -217,6 +218,10 @@ func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) (bo
 	if err == nil {
 		err = l.Check()
 	}
+	if g, ok := f.ground.(*localGround); ok && err == nil {
+		g.succeed(f.job.Record().ID)
+		f.plan.Former = g.former
+	}
 	if err == nil {
 		f.hasMarked = true
 		err = f.ground.mark(ctx, f.job.Record().ID)
@@ -263,6 +268,7 @@ func (f *fleetRun) openPlaces() error {
 	if err != nil {
 		return notMounted(err)
 	}
+	ground.former = f.plan.Former
 	f.ground = ground
 	return nil
 }
