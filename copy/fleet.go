@@ -185,7 +185,7 @@ func (f *fleetRun) failedElsewhere(ctx context.Context, mine int64) (int64, erro
 	}
 	others := max(0, failed-mine) + counts.Dead
 	if others > 0 {
-		f.Log.Error(fmt.Sprintf("%d items have failed for other workers: pace fleet status names them", others))
+		f.Log.Error(fmt.Sprintf("failed for other workers: %d; pace fleet status names them", others))
 	}
 	return others, nil
 }
