@@ -28,6 +28,7 @@ type fleetRun struct {
 	ground    ground
 	feed      *fleetFeed
 	works     works
+	made      madeFolders
 	drained   bool
 	hasMarked bool        // this worker has put the job's mark there
 	served    atomic.Bool // this worker has copied something
@@ -113,7 +114,7 @@ func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error
 		return false, 0, err
 	}
 	if f.job, err = fleet.Open(ctx, fo); err != nil {
-		return false, 0, asUsage(err)
+		return false, 0, otherOptions(err)
 	}
 	if f.Rate != nil {
 		f.Rate = f.job.Rate("bytes", f.Rate.PerSecond())
@@ -132,14 +133,6 @@ func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error
 	return false, 0, err
 }
 
-// asUsage makes settings that differ from the job's an error of the command line.
-func asUsage(err error) error {
-	if different := (*fleet.OptionsError)(nil); errors.As(err, &different) {
-		return &UsageError{different.Error()}
-	}
-	return err
-}
-
 // isOver looks whether the job was finished before.
 func (f *fleetRun) isOver(ctx context.Context, fo fleet.Options) (over bool, failed int64, err error) {
 	f.job, err = fleet.Look(ctx, fo)
@@ -149,8 +142,8 @@ func (f *fleetRun) isOver(ctx context.Context, fo fleet.Options) (over bool, fai
 	if err != nil {
 		return false, 0, err
 	}
-	err = asUsage(f.job.Agrees())
-	if finished := f.job.Record().Finished; err == nil && !finished.IsZero() {
+	finished := f.job.Record().Finished
+	if err = f.job.Compare(); err == nil && !finished.IsZero() {
 		over = true
 		f.Log.Warn(fmt.Sprintf("the job %s was finished at %s: nothing of it is left to do", fo.Job,
 			finished.UTC().Format(time.RFC3339)))
@@ -159,7 +152,15 @@ func (f *fleetRun) isOver(ctx context.Context, fo fleet.Options) (over bool, fai
 	if leaveErr := f.job.Leave(); err == nil {
 		err = leaveErr
 	}
-	return over, failed, err
+	return over, failed, otherOptions(err)
+}
+
+// otherOptions lets options that are not those of the job be a usage error.
+func otherOptions(err error) error {
+	if different := (*fleet.OptionsError)(nil); errors.As(err, &different) {
+		return &UsageError{different.Error()}
+	}
+	return err
 }
 
 // work does what there is to do, until there is no more.
@@ -190,7 +191,7 @@ func (f *fleetRun) failedElsewhere(ctx context.Context, mine int64) (int64, erro
 	}
 	others := max(0, failed-mine) + counts.Dead
 	if others > 0 {
-		f.Log.Error(fmt.Sprintf("%d items have failed for other workers: pace fleet status names them", others))
+		f.Log.Error(fmt.Sprintf("failed for other workers: %d; pace fleet status names them", others))
 	}
 	return others, nil
 }

@@ -32,6 +32,7 @@ type fleetFeed struct {
 	ready  chan struct{} // there may be something for next
 	hungry atomic.Bool   // this worker has added something
 	idle   atomic.Bool   // there was nothing to lease when it was last asked
+	era    int64         // of the job, in which this worker has told it what it begins with
 
 	mu       sync.Mutex
 	holds    map[*fleet.Lease]*holding // guarded by mu, as are the next
@@ -59,6 +60,7 @@ type task struct {
 	id       string
 	attempts int
 	end      string // of a group: why that has failed
+	era      int64  // of the job, in which it was begun
 
 	work    *work // of a chunk
 	bytes   int64 // that it has written
@@ -70,6 +72,7 @@ func newFleetFeed(f *fleetRun) *fleetFeed {
 	e := &fleetFeed{
 		fleetRun: f, kick: make(chan struct{}, 1), ready: make(chan struct{}, 1), holds: map[*fleet.Lease]*holding{},
 	}
+	e.era = f.job.Era()
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	f.job.OnLost(e.lose)
 	e.wg.Go(e.lease)
@@ -158,6 +161,7 @@ func (e *fleetFeed) ended() {
 // do does an item, as long as its lease lasts. The error is one that ends the run.
 func (e *fleetFeed) do(ctx context.Context, t *task) error {
 	defer e.ended()
+	t.era = e.job.Era()
 	bound, stop := t.lease.Bind(ctx)
 	err := t.lease.Check()
 	if err == nil {

@@ -58,7 +58,9 @@ func (f *fleetRun) madeMember(source int, rel string) fleet.Entry {
 
 // noteMade notes that a folder is the job's own, just before it is made.
 func (f *fleetRun) noteMade(ctx context.Context, t *task) error {
-	if _, err := f.job.Add(ctx, f.madeMember(t.item.source, t.item.rel)); err != nil {
+	note := f.madeMember(t.item.source, t.item.rel)
+	f.made.add(note)
+	if _, err := f.job.Add(ctx, note); err != nil {
 		return ofJob(err)
 	}
 	return t.lease.Check()

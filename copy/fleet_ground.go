@@ -20,6 +20,8 @@ type localGround struct {
 	id   string // stands for the job in the names of its parts: they never exist before with other content
 	me   string // stands for this worker in those of the files that it copies alone, with a number for each
 
+	former string // stands in theirs for a job of the same name that came to no end; mostly empty
+
 	tries atomic.Int64
 }
 
@@ -130,9 +132,10 @@ func (g *localGround) keepFolder(d *dir, from *localShelf, rel string) error {
 	return g.keep(d.f, src.f, from.shown(rel), m)
 }
 
-// isStray says whether a name is that of a part of this job.
+// isStray says whether a name is that of a part of this job, or of the one that it follows.
 func (g *localGround) isStray(name string) bool {
-	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, partSuffix) && strings.Contains(name, "."+g.id)
+	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, partSuffix) &&
+		(strings.Contains(name, "."+g.id) || g.former != "" && strings.Contains(name, "."+g.former))
 }
 
 // partOf returns the name of a part file of this job, with what tells it from others of the same file.

@@ -19,6 +19,10 @@ func (e *fleetFeed) lease() {
 		return
 	}
 	for e.ctx.Err() == nil {
+		if err := e.remind(); err != nil {
+			e.fail(err)
+			return
+		}
 		wait, err := e.ask()
 		if err != nil {
 			if e.ctx.Err() == nil {
@@ -154,10 +158,10 @@ func (e *fleetFeed) settle(ctx context.Context, done []*task) error {
 		}
 		a := acks[t.holding]
 		if a == nil {
-			a = &fleet.Acked{Lease: t.lease}
+			a = &fleet.Acked{Lease: t.lease, Era: t.era}
 			acks[t.holding], all = a, append(all, a)
 		}
-		a.IDs = append(a.IDs, t.id)
+		a.IDs, a.Era = append(a.IDs, t.id), min(a.Era, t.era)
 		if a.Failure == "" {
 			a.Failure = t.failure
 		}

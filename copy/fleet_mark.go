@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"pace/limiter/progress"
 )
 
 // A worker whose file system is not mounted would copy into an empty folder of its own machine, and say that all is done.
-// So the first worker leaves a mark in the folder that all lands in, and every other has to find it.
+// So the first worker leaves a mark in the folder that all lands in, and every other has to find it: the job's id, and in a
+// line of its own what stood for a job of the same name in the names of its parts, if that was deleted, or lost by Redis,
+// before its end. What that has left goes with the strays of this one.
 func (g *localGround) markName() string { return ".pace-fleet-" + g.job }
 
 var errNoMark = errors.New("is not there")
@@ -24,7 +27,7 @@ func (g *localGround) mark(_ context.Context, job string) error {
 	if err != nil {
 		return fmt.Errorf("cannot create %s: %w", shown, because(err))
 	}
-	_, err = m.WriteString(job)
+	_, err = m.WriteString(job + "\n" + g.former)
 	if err == nil {
 		err = m.Sync()
 	}
@@ -42,22 +45,38 @@ func (g *localGround) mark(_ context.Context, job string) error {
 
 func (g *localGround) marked(_ context.Context, job string) error {
 	shown := g.shown(g.markName())
-	m, err := g.base.open(g.markName())
-	if errors.Is(err, fs.ErrNotExist) {
+	id, _, err := g.readMark()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s, which the first worker of the job has made, %w", shown, errNoMark)
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("cannot read %s: %w", shown, because(err))
-	}
-	defer func() { _ = m.Close() }()
-	text, err := io.ReadAll(io.LimitReader(m, 1000))
-	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", shown, because(err))
-	}
-	if string(text) != job {
+	case id != job:
 		return fmt.Errorf("%s, as this job has it, %w", shown, errNoMark)
 	}
 	return nil
+}
+
+func (g *localGround) readMark() (id, former string, err error) {
+	m, err := g.base.open(g.markName())
+	if err != nil {
+		return "", "", err
+	}
+	defer func() { _ = m.Close() }()
+	text, err := io.ReadAll(io.LimitReader(m, 1000))
+	id, former, _ = strings.Cut(string(text), "\n")
+	return id, former, err
+}
+
+// succeed notes what stands for the job that this one follows, if the mark is that of another.
+func (g *localGround) succeed(job string) {
+	switch id, former, err := g.readMark(); {
+	case err != nil || id == "":
+	case id == job:
+		g.former = former
+	default:
+		g.former = shortHash(id)
+	}
 }
 
 func (g *localGround) unmark(context.Context) error {

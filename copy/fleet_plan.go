@@ -17,6 +17,7 @@ import (
 type fleetPlan struct {
 	Base    []byte // the folder that all lands in: a path need not be UTF-8
 	Sources []plannedSource
+	Former  string `json:",omitempty"` // what stands for the job that this one follows, in the names of its parts
 }
 
 // plannedSource is one source of a plan.
@@ -70,7 +71,14 @@ func (f *fleetRun) planFleet(ctx context.Context) (fleetPlan, error) {
 		landings[string(s.Lands)] = s.Single
 		p.Sources = append(p.Sources, s)
 	}
-	return p, nil
+	if IsS3(f.Dest) {
+		return p, nil
+	}
+	d, err := openDir(string(p.Base)) // before there is a job that could not be begun otherwise
+	if err != nil {
+		return p, fmt.Errorf("cannot write to %s: %w", p.Base, because(err))
+	}
+	return p, d.close()
 }
 
 // aimFleet looks at what is in the way of a source that is no tree. Where its destination is a link, that is resolved.
@@ -166,14 +174,14 @@ func (f *fleetRun) agree(ctx context.Context, mine fleetPlan) error {
 			return err
 		}
 		if l != nil {
-			err := f.lead(ctx, mine, l)
-			if errors.Is(err, fleet.ErrLost) {
-				continue // another one leads
-			}
+			led, err := f.lead(ctx, mine, l)
 			if releaseErr := f.release(ctx, fleet.Released{Lease: l}); err == nil {
 				err = releaseErr
 			}
-			return err
+			if led || err != nil {
+				return err
+			}
+			continue // another one leads
 		}
 		// Nobody but who asks for leases takes back those of the dead.
 		switch a, err := f.job.Lease(ctx, 0, 0); {
@@ -215,39 +223,44 @@ func (f *fleetRun) takePlan(ctx context.Context) (settled bool, err error) {
 	return shared[sharedSettled] != "", nil
 }
 
-// lead makes mine the plan, if there is none yet. The mark stands before anyone can know the plan, and so before the job
-// has any item.
-func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) error {
-	if _, err := f.takePlan(ctx); err != nil {
-		return err
-	}
-	if f.plan.Base != nil {
-		if err := f.openPlaces(); err != nil {
-			return err
-		}
-		return f.findMark(ctx)
-	}
+// lead makes mine the plan, or returns false if there is another one. The mark stands before anyone can know the plan, and
+// so before the job has any item.
+func (f *fleetRun) lead(ctx context.Context, mine fleetPlan, l *fleet.Lease) (bool, error) {
 	f.plan = mine
 	err := f.openPlaces()
 	if err == nil {
 		err = l.Check()
+	}
+	if g, ok := f.ground.(*localGround); ok && err == nil {
+		g.succeed(f.job.Record().ID)
+		f.plan.Former = g.former
 	}
 	if err == nil {
 		f.hasMarked = true
 		err = f.ground.mark(ctx, f.job.Record().ID)
 	}
 	if err == nil {
-		err = l.Check()
+		err = f.sharePlan(ctx)
 	}
-	if err != nil {
+	if errors.Is(err, errOtherPlan) || errors.Is(err, fleet.ErrLost) {
 		f.plan = fleetPlan{}
-		return err
+		return false, nil
 	}
-	text, err := json.Marshal(mine)
+	return err == nil, err
+}
+
+var errOtherPlan = errors.New("redis has lost the plan of the job, and another worker has begun the job again by another one")
+
+// sharePlan tells all workers the plan. An error is errOtherPlan if they know another one.
+func (f *fleetRun) sharePlan(ctx context.Context) error {
+	text, err := json.Marshal(f.plan)
 	if err != nil {
 		return err
 	}
-	_, err = f.job.Share(ctx, map[string]string{sharedPlan: string(text)})
+	known, err := f.job.ShareOnce(ctx, sharedPlan, string(text))
+	if err == nil && known != string(text) {
+		err = errOtherPlan
+	}
 	return err
 }
 
@@ -270,6 +283,9 @@ func (f *fleetRun) openPlaces() error {
 	ground, err := f.openGround(string(f.plan.Base), f.job.Record().Created)
 	if err != nil {
 		return err
+	}
+	if g, ok := ground.(*localGround); ok {
+		g.former = f.plan.Former
 	}
 	f.ground = ground
 	return nil

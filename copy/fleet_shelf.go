@@ -119,11 +119,12 @@ func (s *localShelf) list(ctx context.Context, rel string, each func(shelved) er
 		for _, e := range entries {
 			what := shelved{name: e.Name(), mode: e.Type()}
 			if what.mode.IsRegular() {
-				m, err := d.lstat(e.Name())
-				if err != nil {
+				switch m, err := d.lstat(e.Name()); {
+				case err == nil:
+					what.mode, what.size = m.mode.Type(), m.size
+				case errors.Is(err, fs.ErrNotExist):
 					continue // it is gone
-				}
-				what.mode, what.size = m.mode.Type(), m.size
+				} // what cannot be looked at fails, under its name, when it is to be copied
 			}
 			if err := each(what); err != nil {
 				return err

@@ -46,6 +46,7 @@ type fleetFrontier struct {
 	hungry atomic.Bool   // it is to ask for hosts at once
 
 	recent [recentSlots]atomic.Uint64 // fingerprints that are noted
+	era    int64                      // of the job, in which they were; used by commit alone
 
 	holds   map[string]*hold // by host; guarded by mu, as are the next
 	fair    int              // hosts that are this worker's share; 0 is unknown

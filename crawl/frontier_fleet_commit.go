@@ -47,8 +47,15 @@ func (a *addition) add(e fleet.Entry, it *item, skipped bool) {
 }
 
 // commit adds what the items led to, and then says that they are done: after a crash in between they are fetched again,
-// and what they lead to is known.
+// and what they lead to is known. If Redis was restarted in between and may have lost that, they do not count as done.
 func (f *fleetFrontier) commit(changes []*change, _ []byte) error {
+	era := f.job.Era()
+	if f.era != era { // nor may be known what was noted in the last one
+		for i := range f.recent {
+			f.recent[i].Store(0)
+		}
+		f.era = era
+	}
 	for _, c := range changes {
 		if err := f.tellHosts(f.ctx, c.hosts); err != nil {
 			return f.failed(err)
@@ -66,7 +73,7 @@ func (f *fleetFrontier) commit(changes []*change, _ []byte) error {
 			f.counter.Grow(1, 0)
 		}
 	}
-	if err := f.acknowledge(changes); err != nil {
+	if err := f.acknowledge(changes, era); err != nil {
 		return f.failed(err)
 	}
 	f.publish(changes)
@@ -177,7 +184,7 @@ func (f *fleetFrontier) count(a *addition, i int, outcome fleet.Outcome) {
 }
 
 // acknowledge says that items are done, and asks for more of their hosts' pages where few are left.
-func (f *fleetFrontier) acknowledge(changes []*change) error {
+func (f *fleetFrontier) acknowledge(changes []*change, era int64) error {
 	acks := map[*hold]*fleet.Acked{}
 	var all []*fleet.Acked
 	f.mu.Lock()
@@ -188,7 +195,7 @@ func (f *fleetFrontier) acknowledge(changes []*change) error {
 		}
 		a := acks[it.hold]
 		if a == nil {
-			a = &fleet.Acked{Lease: it.hold.lease, Want: f.want(it.hold)}
+			a = &fleet.Acked{Lease: it.hold.lease, Want: f.want(it.hold), Era: era}
 			acks[it.hold], all = a, append(all, a)
 		}
 		a.IDs = append(a.IDs, strconv.FormatUint(it.seq, 10))

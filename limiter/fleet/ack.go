@@ -12,8 +12,11 @@ type Acked struct {
 	Want  int
 	// Failure, if not empty, is why the group of the key has failed: its end is told the first that comes.
 	Failure string
-	More    []Item // after Ack
-	Lost    bool   // after Ack: the lease is over, and none of the items counts
+	// Era is that of the job when work on the items began, before anything was added for them; 0 if nothing was.
+	Era  int64
+	More []Item // after Ack
+	Void int    // after Ack: how many of the items do not count, and are handed out again: their era is over
+	Lost bool   // after Ack: the lease is over, and none of the items counts
 }
 
 // Ack counts items as done, for good when it returns, and hands out more of their keys. Each lease may stand in the list
@@ -22,7 +25,7 @@ func (j *Job) Ack(ctx context.Context, acks ...*Acked) error {
 	for partition, group := range byPartition(acks, func(a *Acked) int { return a.Lease.partition }) {
 		args := []any{}
 		for _, a := range group {
-			args = append(args, a.Lease.Key, a.Lease.token, a.Want, a.Failure, len(a.IDs))
+			args = append(args, a.Lease.Key, a.Lease.token, a.Want, a.Failure, j.epochOf(a, partition), len(a.IDs))
 			for _, id := range a.IDs {
 				args = append(args, id)
 			}
@@ -31,11 +34,12 @@ func (j *Job) Ack(ctx context.Context, acks ...*Acked) error {
 		if err != nil {
 			return err
 		}
-		values, err := list(reply, len(group))
+		values, err := list(reply, len(group)+1)
 		if err != nil {
 			return err
 		}
-		for i, value := range values {
+		j.learn(partition, text(values[0]))
+		for i, value := range values[1:] {
 			parts, err := list(value, 0)
 			if err != nil {
 				return err
@@ -44,7 +48,7 @@ func (j *Job) Ack(ctx context.Context, acks ...*Acked) error {
 				a.Lost = true
 				a.Lease.lose()
 			} else {
-				a.More = itemsOf(parts[1:])
+				a.Void, a.More = int(number(parts[0]))-1, itemsOf(parts[1:])
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -51,36 +52,75 @@ func (j *Job) fieldsOf(ctx context.Context, names ...string) ([][]string, error)
 	return rows, err
 }
 
+// ErrTorn says that all items that a job knows of are done, but not what groups of it wait for: the server has lost some.
+var ErrTorn = errors.New("redis has lost a part of the job, so it cannot be finished: " +
+	"pace fleet delete forgets it, and then it can be begun again")
+
 // Done says whether something was added and nothing is left to do, and closes the job then.
 //
 // What is done is read before what was added: done items only grow, and an item is added before the one that led to it is
 // done; so if all that was done at one moment is all that was added at a later one, nothing was left in between, and
-// nobody is there who could add.
+// nobody is there who could add. It is read again after that, because a server that was restarted in between may know
+// of less.
 func (j *Job) Done(ctx context.Context) (bool, error) {
-	done, err := j.sum(ctx, "done")
+	first, err := j.sums(ctx, "done")
 	if err != nil {
 		return false, err
 	}
-	added, err := j.sum(ctx, "added")
-	if err != nil || added != done || added == 0 {
+	then, err := j.sums(ctx, "added", "done")
+	if err != nil || then[0] != first[0] || then[1] != first[0] || first[0] == 0 {
 		return false, err
 	}
-	return j.finish(ctx)
+	open, err := j.openGroups(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case open == 0:
+		return j.finish(ctx)
+	}
+	// No item is left that could end them, unless a late worker has opened one just now.
+	if last, err := j.sums(ctx, "added"); err != nil || last[0] != first[0] {
+		return false, err
+	}
+	return false, ErrTorn
 }
 
-// sum adds up one counter of all partitions.
-func (j *Job) sum(ctx context.Context, name string) (total int64, err error) {
-	rows, err := j.fieldsOf(ctx, name)
-	for _, row := range rows {
-		if len(row) > 0 && row[0] != "" {
-			n, parseErr := strconv.ParseInt(row[0], 10, 64)
-			if parseErr != nil {
-				return 0, parseErr
+// openGroups returns how many groups are not through.
+func (j *Job) openGroups(ctx context.Context) (n int64, err error) {
+	err = j.retry(ctx, "use", func(ctx context.Context) error {
+		var open []*redis.IntCmd
+		_, err := j.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for partition := range j.record.Partitions {
+				open = append(open, p.SCard(ctx, j.key(partition, "groups")))
 			}
-			total += n
+			return nil
+		})
+		n = 0
+		for _, reply := range open {
+			n += reply.Val()
+		}
+		return err
+	})
+	return n, err
+}
+
+// sums adds up counters of all partitions.
+func (j *Job) sums(ctx context.Context, names ...string) ([]int64, error) {
+	totals := make([]int64, len(names))
+	rows, err := j.fieldsOf(ctx, names...)
+	for _, row := range rows {
+		for i, value := range row {
+			if value == "" {
+				continue
+			}
+			n, parseErr := strconv.ParseInt(value, 10, 64)
+			if parseErr != nil {
+				return nil, parseErr
+			}
+			totals[i] += n
 		}
 	}
-	return total, err
+	return totals, err
 }
 
 // finish closes the job if everything in it is done, and lets its keys go after a time.

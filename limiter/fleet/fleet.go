@@ -105,6 +105,8 @@ type Job struct {
 	peers  int               // workers that were alive at the last beat, this one too
 	lost   func(*Lease)      // told of leases that ended by themselves
 	turn   int               // the partition that was asked for leases first
+	epochs map[int]string    // of the partitions, as far as they are known
+	era    int64             // how many of their changes this worker has learned of, from 1 on
 
 	tally   tally
 	running context.Context // until the worker leaves; nil for who only looks. Guarded by mu
@@ -173,6 +175,7 @@ func connect(ctx context.Context, o Options) (*Job, error) {
 	j := &Job{
 		o: o, log: o.Log, prefix: at.prefix, addr: strings.Join(at.options.Addrs, ","), since: time.Now(),
 		worker: newWorkerName(), leases: map[string]*Lease{},
+		epochs: map[int]string{}, era: 1,
 	}
 	if j.log == nil {
 		j.log = slog.New(slog.DiscardHandler)

@@ -100,6 +100,7 @@ func (w *world) live(ctx context.Context, j *Job) (over bool, err error) {
 func (w *world) finish(ctx context.Context, j *Job, l Leased) error {
 	items := l.Items
 	for len(items) > 0 {
+		a := &Acked{Lease: l.Lease, Want: w.roll(3), Era: j.Era()}
 		children := w.children(j, w.roll(3))
 		outcomes, err := j.Add(ctx, children...)
 		if err != nil {
@@ -112,7 +113,6 @@ func (w *world) finish(ctx context.Context, j *Job, l Leased) error {
 			}
 		}
 		w.mu.Unlock()
-		a := &Acked{Lease: l.Lease, Want: w.roll(3)}
 		for _, item := range items {
 			a.IDs = append(a.IDs, item.ID)
 		}
@@ -123,7 +123,7 @@ func (w *world) finish(ctx context.Context, j *Job, l Leased) error {
 			return nil
 		}
 		w.mu.Lock()
-		for _, item := range items {
+		for _, item := range items[a.Void:] { // all or none
 			w.acked[string(item.Payload)]++
 		}
 		w.mu.Unlock()

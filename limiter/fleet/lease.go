@@ -125,15 +125,16 @@ func (j *Job) leaseIn(ctx context.Context, partition, keys, items int) (Answer, 
 	if err != nil {
 		return Answer{}, err
 	}
-	values, err := list(reply, 5)
+	values, err := list(reply, 6)
 	if err != nil {
 		return Answer{}, err
 	}
+	j.learn(partition, text(values[5]))
 	a := Answer{
 		State: text(values[0]), Wait: time.Duration(number(values[1])) * time.Millisecond,
 		Keys: int(number(values[2])), Added: number(values[3]), Done: number(values[4]),
 	}
-	for _, value := range values[5:] {
+	for _, value := range values[6:] {
 		parts, err := list(value, 4)
 		if err != nil {
 			return a, err

@@ -65,7 +65,7 @@ func (j *Job) begin(ctx context.Context) error {
 		err = j.readRecord(reply)
 	}
 	if err == nil {
-		err = j.compare()
+		err = j.Compare()
 	}
 	for partition := 0; err == nil && partition < j.record.Partitions; partition++ {
 		err = j.retry(ctx, "use", func(ctx context.Context) error {
@@ -123,11 +123,8 @@ func (j *Job) takeRecord(fields map[string]string) error {
 	return nil
 }
 
-// Agrees returns an [*OptionsError] if the settings that a job was opened with, or looked at, are not its own.
-func (j *Job) Agrees() error { return j.compare() }
-
-// compare returns an error if this worker's settings are not the job's.
-func (j *Job) compare() error {
+// Compare returns an [*OptionsError] if this worker's settings are not the job's.
+func (j *Job) Compare() error {
 	if j.o.Settings == nil {
 		return nil
 	}

@@ -31,6 +31,8 @@ var (
 	tidyText string
 	//go:embed scripts/share.lua
 	shareText string
+	//go:embed scripts/once.lua
+	onceText string
 	//go:embed scripts/rate.lua
 	rateText string
 	//go:embed scripts/claim.lua
@@ -58,6 +60,7 @@ var (
 	finishScript  = redis.NewScript(common + finishText)
 	tidyScript    = redis.NewScript(common + tidyText)
 	shareScript   = redis.NewScript(common + shareText)
+	onceScript    = redis.NewScript(common + onceText)
 	rateScript    = redis.NewScript(common + rateText)
 	claimScript   = redis.NewScript(common + claimText)
 	groupScript   = redis.NewScript(common + groupText)

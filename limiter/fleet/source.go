@@ -53,6 +53,19 @@ func (j *Job) Share(ctx context.Context, values map[string]string) (version int6
 	return number(reply), err
 }
 
+// ShareOnce tells all workers what has a name, unless they know something by it. It returns what they know now.
+func (j *Job) ShareOnce(ctx context.Context, name, value string) (known string, err error) {
+	reply, err := j.eval(ctx, onceScript, 0, name, value)
+	if err != nil {
+		return "", err
+	}
+	values, err := list(reply, 1)
+	if err != nil {
+		return "", err
+	}
+	return text(values[0]), nil
+}
+
 // Shared returns all that was shared, and a version that it has at least.
 func (j *Job) Shared(ctx context.Context) (values map[string]string, version int64, err error) {
 	// The version first: what changes in between is then asked for once more.

@@ -1,23 +1,41 @@
 -- ARGV: id, then for each lease: key, token, how many items more are wanted, what the key's group has failed by ('' if it
--- has not), how many are done, their numbers
--- Replies for each lease: {1 and of each item more seq, attempts, payload}, or {0} if the lease is another's by now.
-local reply, done = {}, 0
+-- has not), '=' and the epoch that they were begun in (or anything else: 'any' counts in each, and 'old' in none), how many
+-- are done, their numbers
+-- Replies the epoch, and then for each lease: {1 + how many of them do not count, and of each item more seq, attempts,
+-- payload}, or {0} if the lease is another's by now.
+anew(number(part, 'ttl'))
+local epoch = redis.call('HGET', part, 'epoch') or ''
+local reply, done = {epoch}, 0
 local state = redis.call('HGET', part, 'state') or ''
+
+-- again lets an item that is handed out be the next of its key.
+local function again(key, seq)
+  local item = redis.call('HGET', tag .. 'h:' .. key, seq)
+  if not item then return end
+  redis.call('HDEL', tag .. 'h:' .. key, seq)
+  redis.call('LPUSH', tag .. 'q:' .. key, seq .. ' ' .. item)
+end
+
 local i = 2
 while i <= #ARGV do
-  local key, token, want, n = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 4])
-  local failure = ARGV[i + 3]
-  i = i + 5
+  local key, token, want, n = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), tonumber(ARGV[i + 5])
+  local failure, of = ARGV[i + 3], ARGV[i + 4]
+  i = i + 6
   local one = {0}
   if redis.call('HGET', tag .. 'tok', key) == token then
     one[1] = 1
-    local removed = 0
-    for first = i, i + n - 1, 1000 do -- a call takes no more than Lua's stack holds
-      removed = removed + redis.call('HDEL', tag .. 'h:' .. key, unpack(ARGV, first, math.min(first + 999, i + n - 1)))
+    if n > 0 and of ~= 'any' and of ~= '=' .. epoch then
+      one[1] = 1 + n
+      for at = i + n - 1, i, -1 do again(key, ARGV[at]) end
+    elseif n > 0 then
+      local removed = 0
+      for first = i, i + n - 1, 1000 do -- a call takes no more than Lua's stack holds
+        removed = removed + redis.call('HDEL', tag .. 'h:' .. key, unpack(ARGV, first, math.min(first + 999, i + n - 1)))
+      end
+      done = done + removed
+      local group = groupOf(key)
+      if group then countDown(group, removed, failure) end
     end
-    done = done + removed
-    local group = n > 0 and groupOf(key)
-    if group then countDown(group, removed, failure) end
     if state == '' then take(key, want, one) end
   end
   i = i + n

@@ -4,8 +4,8 @@
 --           ?: only ask
 --   key, member of the seen-set ('' for none), another member that must not have been seen ('' for none),
 --   most items that the key is ever given (0: any number), payload
--- Replies for each entry: 1 done, or new; 0 it was seen; 2 the key had its items; 3 too much waits; 4 all had theirs. A
--- finished job has seen everything.
+-- Replies for each entry: 1 done, or new; 0 it was seen, or its group is not there; 2 the key had its items; 3 too much
+-- waits; 4 all had theirs. A finished job has seen everything.
 local shards, mostOfKey, mostOfAll, mostCounted = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local function shard(member) return tag .. 's:' .. int(tonumber(string.sub(member, -9)) % shards) end
 local function seen(member) return redis.call('SISMEMBER', shard(member), member) == 1 end
@@ -35,6 +35,8 @@ end
 local function add(kind, key, member, unless, limit, payload)
   if over then return 0 end
   if kind == '?' then return seen(member) and 0 or 1 end
+  local group = groupOf(key)
+  if kind ~= 'n' and group and noGroup(group) then return 0 end
   if unless ~= '' and seen(unless) then return 0 end
   local why = (kind == 'a' or kind == 'c') and full(kind, key, limit)
   if why then return member ~= '' and seen(member) and 0 or why end

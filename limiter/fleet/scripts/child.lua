@@ -5,6 +5,7 @@ local function shard(member) return tag .. 's:' .. int(tonumber(string.sub(membe
 local function seen(member) return redis.call('SISMEMBER', shard(member), member) == 1 end
 local expected, ended = ARGV[5], ARGV[6]
 if ARGV[4] == 'expect' then
+  if noGroup(ARGV[3]) then return {0} end
   if redis.call('SADD', shard(expected), expected) == 1 and not seen(ended) then countUp(ARGV[3], 1) end
 elseif redis.call('SADD', shard(ended), ended) == 1 and seen(expected) then
   countDown(ARGV[3], 1, '')

@@ -5,6 +5,11 @@ if redis.call('HEXISTS', part, 'over') == 1 then return {} end
 local token = math.max(number(part, 'tok') + 1, micros)
 if number(part, 'quiet') > now or (redis.call('HGET', part, 'state') or '') ~= '' then return {} end
 if string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ~= redis.call('HGET', part, 'run') then return {} end
+local ended = tonumber(redis.call('ZSCORE', tag .. 'held', key) or math.huge)
+if ended <= now then -- maybe nobody asks for just any key who would find that
+  giveBack(key, 0)
+  free(key, math.max(ended + number(tag .. 'gap', key), number(tag .. 'next', key)))
+end
 if redis.call('HEXISTS', tag .. 'tok', key) == 1 or number(tag .. 'next', key) > now then
   -- Its holder is told with the next renewal, and until then nobody else takes it.
   redis.call('HSET', tag .. 'wish', key, int(now + 2 * ttl))

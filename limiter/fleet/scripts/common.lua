@@ -1,7 +1,7 @@
 -- Begins every script. KEYS[1] is the record of a partition, {PREFIX:JOB:N}:part; all other keys have the same tag, so
 -- that Cluster keeps them in one slot. ARGV[1] is the id that the job was created with.
 --
---   part   hash  id, added, done, dead, seq, tok, run, quiet, ttl, state, over, sources, counted, tidied
+--   part   hash  id, added, done, dead, seq, tok, run, epoch, quiet, ttl, state, over, sources, counted, tidied
 --   s:N    set   shard N of the seen-set: 64-bit integers, so that Redis keeps it as an intset
 --   g:GROUP  hash  a group that is not through: left, key, payload, failure (see groups.go)
 --   groups set   their names
@@ -47,16 +47,17 @@ end
 -- groupOf returns the group that a key RANK/GROUP/REST is of.
 local function groupOf(key) return string.match(key, '^%d/([^/]+)/') end
 
--- countUp lets a group wait for n items more, unless it is through.
-local function countUp(group, n)
-  local g = tag .. 'g:' .. group
-  if redis.call('EXISTS', g) == 1 then redis.call('HINCRBY', g, 'left', n) end
-end
+-- noGroup says whether a group is not there. It is through then, or the server has lost it: what a late worker adds to it
+-- is not even noted, because nobody would wait for it, nor be able to add it again when the group is back.
+local function noGroup(group) return redis.call('EXISTS', tag .. 'g:' .. group) == 0 end
+
+-- countUp lets a group wait for n items more.
+local function countUp(group, n) redis.call('HINCRBY', tag .. 'g:' .. group, 'left', n) end
 
 -- countDown notes that n items of a group are done, and queues its end after the last. A group that is through has none.
 local function countDown(group, n, failure)
   local g = tag .. 'g:' .. group
-  if n == 0 or redis.call('EXISTS', g) == 0 then return end
+  if n == 0 or noGroup(group) then return end
   if failure ~= '' then redis.call('HSETNX', g, 'failure', (string.gsub(failure, '\n', ' '))) end
   if redis.call('HINCRBY', g, 'left', -n) > 0 then return end
   local key = redis.call('HGET', g, 'key')
@@ -65,6 +66,21 @@ local function countDown(group, n, failure)
   redis.call('SREM', tag .. 'groups', group)
   redis.call('HINCRBY', part, 'added', 1)
   append(key, redis.call('HINCRBY', part, 'seq', 1), payload)
+end
+
+-- anew notes that this server is another process than before. It may have lost its last writes: leases that their holders
+-- rely on, of which the longest is over after one lease's time; and what was added for an item that its holder has in hand,
+-- so that to count this as done would lose that. So there is a new epoch, and no item's number is one that was lost.
+local function anew(longest)
+  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local was = redis.call('HGET', part, 'run')
+  if was == run then return end
+  redis.call('HDEL', part, 'epoch') -- takes no memory: a server that is full lets the rest of the script through
+  redis.call('HSET', part, 'run', run)
+  if was then
+    redis.call('HSET', part, 'quiet', int(now + longest), 'epoch', int(micros))
+    redis.call('HINCRBY', part, 'seq', 1000000000)
+  end
 end
 
 -- take hands out up to n items of a key, and appends their parts to out.

@@ -1,29 +1,23 @@
 -- ARGV: id, worker, milliseconds of a lease, most keys, most items of each, most attempts (0: any number), least gap
--- Replies: state, milliseconds until the next key is due (-1: none), keys with items, added, done, then for each lease
+-- Replies: state, milliseconds until the next key is due (-1: none), keys with items, added, done, epoch, then for each lease
 -- {key, token, gap, note, and of each item seq, attempts, payload}.
 local worker, ttl = ARGV[2], tonumber(ARGV[3])
 local keys, items = tonumber(ARGV[4]), tonumber(ARGV[5])
 local attempts, leastGap = tonumber(ARGV[6]), tonumber(ARGV[7])
 
--- Another process than before: it may have lost the last writes, and with them leases that their holders rely on. The
--- longest of them is over after one lease's time.
 local longest = number(part, 'ttl')
 if ttl > longest then
   longest = ttl
   redis.call('HSET', part, 'ttl', int(ttl))
 end
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-local was = redis.call('HGET', part, 'run')
-if was ~= run then
-  redis.call('HSET', part, 'run', run)
-  if was then redis.call('HSET', part, 'quiet', int(now + longest)) end
-end
+anew(longest)
 local quiet = number(part, 'quiet')
 local state = redis.call('HGET', part, 'state') or ''
 
 local function answer(word, wait, leases)
   local active = redis.call('ZCARD', tag .. 'due') + redis.call('ZCARD', tag .. 'held')
-  local reply = {word, wait, active, number(part, 'added'), number(part, 'done')}
+  local epoch = redis.call('HGET', part, 'epoch') or ''
+  local reply = {word, wait, active, number(part, 'added'), number(part, 'done'), epoch}
   for _, lease in ipairs(leases) do reply[#reply + 1] = lease end
   return reply
 end
