@@ -60,10 +60,12 @@ func (f *fleetRun) perform(ctx context.Context, t *task) error {
 }
 
 // itemError returns err if it is not the item's but this worker's, which cannot go on: then others may do the item.
-func (f *fleetRun) itemError(ctx context.Context, err error) error {
+func (f *fleetRun) itemError(ctx context.Context, t *task, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return cancelled(ctx)
+	case t.lease.Check() != nil: // whoever has it by now says what becomes of it
+		return fleet.ErrLost
 	case noSpace(err), f.refused(err), f.cutOff(err), errors.Is(err, fleet.ErrLost), errors.Is(err, errRedis), ofLimits(err):
 		return err
 	}
