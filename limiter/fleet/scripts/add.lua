@@ -30,6 +30,9 @@ end
 local function add(kind, key, member, unless, limit, payload)
   if kind == '?' then return seen(member) and 0 or 1 end
   if unless ~= '' and seen(unless) then return 0 end
+  -- A group that is through has no use for what a late worker still adds.
+  local group = kind ~= 'n' and groupOf(key)
+  if group and redis.call('EXISTS', tag .. 'g:' .. group) == 0 then return 0 end
   local why = kind == 'a' and full(key, limit)
   if why then return member ~= '' and seen(member) and 0 or why end
   if member ~= '' and redis.call('SADD', shard(member), member) == 0 and kind ~= 'f' then return 0 end
