@@ -82,7 +82,7 @@ func (f *fleetRun) itemError(ctx context.Context, t *task, err error) error {
 		}
 	}
 	if e := f.ground.marked(ctx, f.job.Record().ID); e != nil && !errors.Is(e, fs.ErrPermission) {
-		return notMounted(e)
+		return fmt.Errorf("%w (%w)", notMounted(e), err)
 	}
 	return nil
 }

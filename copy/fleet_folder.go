@@ -36,6 +36,9 @@ func (f *fleetRun) doList(ctx context.Context, t *task) error {
 	err := f.ground.makeFolder(ctx, f.lands(it.source, it.rel), func() error { return f.noteMade(ctx, t) })
 	if err == nil {
 		err = f.shelves[it.source].list(ctx, it.rel, func(what shelved) error { return l.each(ctx, what) })
+		if lost := t.lease.Check(); lost != nil {
+			return lost // what was gathered is half a portion that no other worker has
+		}
 		if flushErr := l.flush(ctx); err == nil {
 			err = flushErr
 		}
