@@ -60,10 +60,12 @@ func (f *fleetRun) perform(ctx context.Context, t *task) error {
 }
 
 // itemError returns err if it is not the item's but this worker's, which cannot go on: then others may do the item.
-func (f *fleetRun) itemError(ctx context.Context, err error) error {
+func (f *fleetRun) itemError(ctx context.Context, t *task, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return cancelled(ctx)
+	case t.lease.Check() != nil: // whoever has it by now says what becomes of it
+		return fleet.ErrLost
 	case noSpace(err), f.refused(err), errors.Is(err, fleet.ErrLost), errors.Is(err, errRedis), ofLimits(err):
 		return err
 	}
@@ -74,7 +76,7 @@ func (f *fleetRun) itemError(ctx context.Context, err error) error {
 		}
 	}
 	if e := f.ground.marked(ctx, f.job.Record().ID); e != nil && !errors.Is(e, fs.ErrPermission) {
-		return notMounted(e)
+		return fmt.Errorf("%w (%w)", notMounted(e), err)
 	}
 	return nil
 }

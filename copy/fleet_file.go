@@ -203,7 +203,7 @@ func (f *fleetRun) doChunk(ctx context.Context, t *task) error {
 		t.synced = true
 		return nil
 	}
-	if e := f.itemError(ctx, err); e != nil {
+	if e := f.itemError(ctx, t, err); e != nil {
 		return e
 	}
 	t.failure = err.Error()
@@ -271,7 +271,7 @@ func (f *fleetRun) doFinish(ctx context.Context, t *task) error {
 	f.Progress.Grow(1, 0)
 	kept, err := f.finishLarge(ctx, t)
 	if err != nil {
-		if e := f.itemError(ctx, err); e != nil {
+		if e := f.itemError(ctx, t, err); e != nil {
 			return e
 		}
 		f.ground.large(f.lands(it.source, it.rel), nil).abort(ctx, it.token)

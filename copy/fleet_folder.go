@@ -43,7 +43,7 @@ func (f *fleetRun) doList(ctx context.Context, t *task) error {
 	if err == nil {
 		return nil
 	}
-	if e := f.itemError(ctx, err); e != nil {
+	if e := f.itemError(ctx, t, err); e != nil {
 		return e
 	}
 	t.failure = err.Error() // which the folder's end tells
@@ -121,7 +121,7 @@ func (f *fleetRun) doClose(ctx context.Context, t *task) error {
 		err = errors.New(t.end)
 	}
 	if err != nil {
-		if e := f.itemError(ctx, err); e != nil {
+		if e := f.itemError(ctx, t, err); e != nil {
 			return e
 		}
 		f.Progress.Grow(1, 0)
@@ -198,7 +198,7 @@ func (f *fleetRun) outcome(ctx context.Context, t *task, rel string, skipped boo
 	src := f.shelves[t.item.source].shown(rel)
 	switch {
 	case err != nil:
-		if e := f.itemError(ctx, err); e != nil {
+		if e := f.itemError(ctx, t, err); e != nil {
 			return e
 		}
 		return f.failItem(ctx, src, err)

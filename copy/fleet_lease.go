@@ -2,6 +2,7 @@ package copy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -221,7 +222,9 @@ func (e *fleetFeed) syncAll(ctx context.Context, done []*task) error {
 			if err == nil {
 				continue
 			}
-			if err := e.itemError(ctx, err); err != nil {
+			if err := e.itemError(ctx, t, err); errors.Is(err, fleet.ErrLost) {
+				continue // its acknowledgement will be refused
+			} else if err != nil {
 				return err
 			}
 			t.failure = fmt.Sprint(synced[t.work])
