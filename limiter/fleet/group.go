@@ -8,7 +8,7 @@ import (
 )
 
 // Group is many items that lead to one more, its end, which is queued when all of them are done. Its name has no slash. A
-// key RANK/NAME/REST is of the group NAME: what is added to it is waited for too, as long as the group is not through. RANK
+// key RANK/NAME/REST is of the group NAME: what is added to it is waited for too, and not added when the group is through. RANK
 // is a digit: of keys that can be leased, those of a higher one are first, as far as they are in one partition.
 //
 // An item that is dead counts as done, and the group as failed. The end has a key RANK/NAME/end, and is never dead.

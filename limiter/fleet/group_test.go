@@ -142,14 +142,15 @@ func testGroupsWaitForTheirChildren(t *testing.T, url string) {
 
 func testHigherRanksComeFirst(t *testing.T, url string) {
 	j := join(t, url, Options{Partitions: 1})
-	for _, key := range []string{"0/x/1", "1/x/1", "host", "3/x/1", "2/x/1"} {
+	open(t, j, "low", 1)
+	for _, key := range []string{"0/low/1", "1/low/1", "host", "2/low/1"} {
 		add(t, j, entry(j, key, "item"))
 	}
 	var got []string
 	for range 4 {
 		got = append(got, lease(t, j, 1, 1)[0].Key)
 	}
-	if want := []string{"3/x/1", "2/x/1", "1/x/1"}; !slices.Equal(got[:3], want) {
+	if want := []string{"3/low/0", "2/low/1", "1/low/1"}; !slices.Equal(got[:3], want) {
 		t.Errorf("got %q, want %q first", got, want)
 	}
 }
@@ -163,8 +164,8 @@ func testItemsAreAddedToAGroup(t *testing.T, url string) {
 		t.Errorf("got %q", got)
 	}
 	add(t, j, entry(j, "1/a/c", "late"))
-	if got := drain(t, j, ""); !slices.Equal(got, []string{"late"}) {
-		t.Errorf("got %q: a group ends twice", got)
+	if got := drain(t, j, ""); len(got) > 0 {
+		t.Errorf("got %q of a group that is through", got)
 	}
 }
 
