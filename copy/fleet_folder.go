@@ -182,6 +182,7 @@ func (f *fleetRun) endFolder(ctx context.Context, source int, rel string) error 
 
 // doNames copies what one worker does alone, one after another.
 func (f *fleetRun) doNames(ctx context.Context, t *task) error {
+	defer f.holdFolder(t.item.source, t.item.rel)()
 	for _, name := range t.item.names {
 		if err := t.lease.Check(); err != nil {
 			return err

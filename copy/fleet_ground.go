@@ -23,6 +23,7 @@ type localGround struct {
 	former string // stands in theirs for a job of the same name that came to no end; mostly empty
 
 	tries atomic.Int64
+	held  heldFolders
 }
 
 func newLocalGround(r *run, path, job, id, worker string) (*localGround, error) {
@@ -47,7 +48,7 @@ func (g *localGround) close() { _ = g.base.close() }
 
 // place opens the folder that rel is in.
 func (g *localGround) place(rel string) (place, error) {
-	at, err := g.base.placeOf(rel, g.shown(rel))
+	at, err := g.held.placeOf(g.base, rel, g.shown(rel))
 	if err != nil {
 		err = fmt.Errorf("cannot create %s: %w", g.shown(rel), because(err))
 	}

@@ -32,8 +32,8 @@ func (d *dir) walkTo(rel string) (*dir, error) {
 }
 
 // placeOf opens the folder that rel is in, which is not "".
-func (d *dir) placeOf(rel, shown string) (place, error) {
-	parent, err := d.walkTo(above(rel))
+func (h *heldFolders) placeOf(root *dir, rel, shown string) (place, error) {
+	parent, err := h.open(root, above(rel))
 	return place{dir: parent, name: rel[strings.LastIndexByte(rel, '/')+1:], shown: shown}, err
 }
 
@@ -44,6 +44,7 @@ type localShelf struct {
 	root *dir   // of a tree; for a file the folder that it is in
 	name string // of a file in root; empty for a tree
 	dev  uint64
+	held heldFolders
 }
 
 func newLocalShelf(r *run, src string, single bool) (*localShelf, error) {
@@ -97,7 +98,7 @@ func (s *localShelf) place(rel string) (place, error) {
 		at = place{name: s.name, shown: s.path}
 		at.dir, err = s.root.up(".")
 	} else {
-		at, err = s.root.placeOf(rel, s.shown(rel))
+		at, err = s.held.placeOf(s.root, rel, s.shown(rel))
 	}
 	if err != nil {
 		err = fmt.Errorf("cannot read %s: %w", s.shown(rel), because(err))
