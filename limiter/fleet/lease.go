@@ -87,7 +87,8 @@ func (l *Lease) Wished() bool { return l.wished.Load() }
 func (j *Job) Claim(ctx context.Context, key string) (*Lease, error) {
 	partition := j.partitionOf(key)
 	before := sinceBoot()
-	reply, err := j.once(ctx, claimScript, partition, j.record.ID, j.worker, j.o.Lease.Milliseconds(), key)
+	reply, err := j.once(ctx, claimScript, partition, j.record.ID, j.worker, j.o.Lease.Milliseconds(), key,
+		j.o.Gap.Milliseconds())
 	if err != nil {
 		if ctx.Err() == nil && passing(err) {
 			return nil, nil // the caller asks again anyway

@@ -123,15 +123,17 @@ func (k *modelKey) take(n int) (items []*modelItem) {
 	return items
 }
 
-// free ends the lease of a key; with tried set because its time was over.
-func (m *model) free(k *modelKey, tried bool) {
+// free ends the lease of a key; with tried set because its time was over, and with dies set what was tried too often is dead.
+func (m *model) free(k *modelKey, tried, dies bool) {
 	back := slices.SortedFunc(maps.Values(k.handed), func(a, b *modelItem) int { return cmp.Compare(a.seq, b.seq) })
 	if tried {
 		back = slices.DeleteFunc(back, func(it *modelItem) bool {
-			if it.attempts++; it.attempts == modelAttempts {
+			it.attempts++
+			dead := dies && it.attempts >= modelAttempts
+			if dead {
 				m.dead, m.done = m.dead+1, m.done+1
 			}
-			return it.attempts == modelAttempts
+			return dead
 		})
 	}
 	k.waiting, k.handed, k.holder, k.expired = append(back, k.waiting...), map[string]*modelItem{}, nil, false
@@ -154,7 +156,7 @@ func (m *model) lease(*rapid.T) {
 	due := 0
 	for _, k := range m.keys {
 		if k.expired {
-			m.free(k, true)
+			m.free(k, true, true)
 		}
 		if k.holder == nil && !k.rests && !k.wished && len(k.waiting) > 0 {
 			due++
@@ -233,7 +235,7 @@ func (m *model) release(*rapid.T) {
 	}
 	k.rests = r.After > 0
 	if !r.Keep {
-		m.free(k, false)
+		m.free(k, false, false)
 	}
 }
 
@@ -266,6 +268,9 @@ func (m *model) claim(*rapid.T) {
 	l, err := w.Claim(m.t.Context(), name)
 	m.must(err)
 	k := m.key(name)
+	if k.expired && !m.paused {
+		m.free(k, true, false)
+	}
 	free := k.holder == nil && !k.rests && !m.paused
 	if (l != nil) != free {
 		m.t.Fatalf("claimed: %v, free: %v", l != nil, free)

@@ -58,6 +58,24 @@ func TestClaimAfterADeath(t *testing.T) {
 	}
 }
 
+// What a dead worker began at the last moment of its lease is as far from the next start as the job's gap.
+func TestClaimKeepsTheGap(t *testing.T) {
+	url := redistest.Start(t).URL
+	a, b := join(t, url, Options{Lease: leastLease}), join(t, url, Options{Lease: time.Hour, Gap: time.Hour})
+	add(t, a, entry(a, "key", "1"))
+	lease(t, a, 1, 1)
+	a.die()
+	for counts(t, b).Leased > 0 {
+		if l, err := b.Claim(t.Context(), "key"); l != nil || err != nil {
+			t.Fatalf("claimed: %v, %v", l != nil, err)
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	if l, err := b.Claim(t.Context(), "key"); l != nil || err != nil {
+		t.Errorf("claimed while the key rests: %v, %v", l != nil, err)
+	}
+}
+
 func ackOf(t *testing.T, j *Job, era int64, l *Lease, items []Item) *Acked {
 	t.Helper()
 	a := &Acked{Lease: l, Era: era, Want: 9}

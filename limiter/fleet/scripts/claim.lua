@@ -1,4 +1,5 @@
--- Leases one key, with no items, if nobody holds it and it is due; else it is wished for. ARGV: id, worker, milliseconds of a lease, key
+-- Leases one key, with no items, if nobody holds it and it is due; else it is wished for. ARGV: id, worker, milliseconds of
+-- a lease, key, least gap
 -- Replies {token, gap, note}, or {} if it cannot be had now.
 local ttl, key = tonumber(ARGV[3]), ARGV[4]
 if redis.call('HEXISTS', part, 'over') == 1 then return {} end
@@ -8,7 +9,8 @@ if string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') ~= redis.call('HGE
 local ended = tonumber(redis.call('ZSCORE', tag .. 'held', key) or math.huge)
 if ended <= now then -- maybe nobody asks for just any key who would find that
   giveBack(key, 0)
-  free(key, math.max(ended + number(tag .. 'gap', key), number(tag .. 'next', key)))
+  local gap = math.max(tonumber(ARGV[5]), number(tag .. 'gap', key)) -- as for lease
+  free(key, math.max(ended + gap, number(tag .. 'next', key)))
 end
 if redis.call('HEXISTS', tag .. 'tok', key) == 1 or number(tag .. 'next', key) > now then
   -- Its holder is told with the next renewal, and until then nobody else takes it.
