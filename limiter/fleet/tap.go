@@ -42,6 +42,7 @@ type tap struct {
 	slices  []slice       // in the order of the schedule
 	taking  bool          // someone waits
 	resting *time.Timer   // until what is left is given back
+	rested  time.Duration // since when
 	left    int64         // tokens in slices
 	last    int64         // of the last slice, when it was drawn
 	asking  chan struct{} // closed when the answer is there; nil while nothing is asked
@@ -233,7 +234,7 @@ func (t *tap) answer(g grant, err error) {
 
 // rest lets what is left be given back if nobody comes soon: it would be lost to all.
 func (t *tap) rest() {
-	t.taking = false
+	t.taking, t.rested = false, t.clock()
 	switch {
 	case t.left == 0:
 	case t.resting == nil:
@@ -247,8 +248,8 @@ func (t *tap) rest() {
 func (t *tap) returnAll() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.taking || t.left == 0 {
-		return
+	if t.taking || t.left == 0 || t.clock()-t.rested < keepIdle {
+		return // somebody came just when the timer had fired
 	}
 	var back []grant
 	for _, s := range t.slices {
