@@ -124,6 +124,27 @@ func arrived(t *testing.T, dst, src string) {
 	}
 }
 
+// killAtRandom has three workers do a job, of which so many are killed and replaced on the way, each after a time between
+// the bounds. It returns how many had not ended by then.
+func killAtRandom(
+	t *testing.T, rnd *rand.Rand, start func() *fleetWorker, times int, least, most time.Duration,
+) (killed int) {
+	t.Helper()
+	crew := []*fleetWorker{start(), start(), start()}
+	for range times {
+		<-time.After(least + time.Duration(rnd.Int64N(int64(most-least))))
+		i := rnd.IntN(len(crew))
+		if crew[i].kill() {
+			killed++
+		}
+		crew[i] = start()
+	}
+	for _, w := range crew {
+		w.mustEnd(t)
+	}
+	return killed
+}
+
 // Whoever is killed at whatever moment, the rest of a fleet brings everything, and leaves nothing else behind.
 func TestFleetWithKilledWorkers(t *testing.T) {
 	redis := redistest.Start(t)
@@ -142,18 +163,7 @@ func TestFleetWithKilledWorkers(t *testing.T) {
 				c.Mode = limiter.Modes[rnd.IntN(3)]
 				return c.start(t)
 			}
-			crew := []*fleetWorker{start(), start(), start()}
-			for range 8 {
-				<-time.After(time.Duration(50+rnd.IntN(250)) * time.Millisecond)
-				i := rnd.IntN(len(crew))
-				if crew[i].kill() {
-					killed++
-				}
-				crew[i] = start()
-			}
-			for _, w := range crew {
-				w.mustEnd(t)
-			}
+			killed += killAtRandom(t, rnd, start, 8, 50*time.Millisecond, 300*time.Millisecond)
 			arrived(t, c.Dest, src)
 		})
 	}

@@ -115,18 +115,7 @@ func TestFleetOfObjectsWithKilledWorkers(t *testing.T) {
 				c.Mode = limiter.Modes[rnd.IntN(3)]
 				return c.start(t)
 			}
-			crew := []*fleetWorker{start(), start(), start()}
-			for range 6 {
-				<-time.After(time.Duration(100+rnd.IntN(400)) * time.Millisecond)
-				i := rnd.IntN(len(crew))
-				if crew[i].kill() {
-					killed++
-				}
-				crew[i] = start()
-			}
-			for _, w := range crew {
-				w.mustEnd(t)
-			}
+			killed += killAtRandom(t, rnd, start, 6, 100*time.Millisecond, 500*time.Millisecond)
 			arrivedAll(t, g, c.Dest, all)
 		})
 	}
