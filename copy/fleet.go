@@ -206,10 +206,13 @@ func (f *fleetRun) leave() error {
 	return f.job.Close(ctx)
 }
 
-// release gives leases back, also when the run is just being stopped: nobody else would.
+// release gives leases back, also when the run is being stopped: nobody else would.
 func (f *fleetRun) release(ctx context.Context, released ...fleet.Released) error {
 	if len(released) == 0 {
 		return nil
+	}
+	if err := f.job.Release(ctx, released...); ctx.Err() == nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fleetPatience)
 	defer cancel()
@@ -229,10 +232,10 @@ func (f *fleetRun) closePlaces() {
 
 // failItem counts an item that has failed, and tells all workers. The error returned is one that ends the run.
 func (f *fleetRun) failItem(ctx context.Context, item string, err error) error {
-	if e := f.failed(ctx, item, err, true); e != nil {
-		return e
+	if e := f.job.Fail(ctx, item, err); e != nil {
+		return ofJob(e)
 	}
-	return f.job.Fail(ctx, item, err)
+	return f.failed(ctx, item, err, true)
 }
 
 // driveJobs does the jobs of the feed, and returns which backend did it.

@@ -178,6 +178,7 @@ func (e *fleetFeed) do(ctx context.Context, t *task) error {
 		return cancelled(ctx)
 	case lost:
 		return nil
+	case errors.Is(err, fleet.ErrRestarted): // the acknowledgement gives it back, as what was begun in an era that is over
 	case err != nil:
 		e.works.drop(t)
 		return err

@@ -3,6 +3,7 @@ package copy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"pace/limiter/fleet"
@@ -108,9 +109,10 @@ type works struct {
 
 func (w *works) init(f *fleetRun) { w.fleetRun, w.all = f, map[string]*work{} }
 
-// open opens both ends of a chunk's file, if they are not. The task holds them until it is dropped.
+// open opens both ends of a chunk's file, if they are not. The task holds them until it is dropped. What was opened in an
+// era that is over is not what it seems: after a restart of Redis the file can have its name, and be begun again.
 func (w *works) open(ctx context.Context, t *task) error {
-	name := fileGroup(t.item.source, t.item.rel)
+	name := fmt.Sprint(fileGroup(t.item.source, t.item.rel), " ", t.era)
 	w.mu.Lock()
 	file := w.all[name]
 	if file == nil {

@@ -44,12 +44,15 @@ func TestFleetWithARedisThatForgets(t *testing.T) {
 				}
 				<-time.After(time.Millisecond)
 			}
-			<-time.After(time.Duration(rnd.IntN(100)) * time.Millisecond)
-			kept := redis.Keep(t)
-			<-time.After(time.Duration(20+rnd.IntN(300)) * time.Millisecond)
-			redis.Kill(t)
-			redis.PutBack(t, kept)
-			redis.Restart(t)
+			for range 3 {
+				<-time.After(time.Duration(rnd.IntN(100)) * time.Millisecond)
+				kept := redis.Keep(t)
+				<-time.After(time.Duration(20+rnd.IntN(300)) * time.Millisecond)
+				redis.Kill(t)
+				redis.PutBack(t, kept)
+				redis.Restart(t)
+				<-time.After(c.Lease) // before that, nobody begins anything
+			}
 			for _, w := range crew {
 				w.mustEnd(t)
 			}

@@ -111,7 +111,7 @@ func (e *fleetFeed) ask() (time.Duration, error) {
 	case a.State == fleet.Draining:
 		e.finish(true)
 		return -1, nil
-	case a.Added == a.Done && a.Added > 0:
+	case a.Added == a.Done && a.Added > 0 && a.State != fleet.Quiet:
 		done, err := e.job.Done(e.ctx)
 		if err != nil {
 			return 0, err

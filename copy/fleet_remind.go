@@ -1,6 +1,8 @@
 package copy
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -51,10 +53,29 @@ func (e *fleetFeed) remind() error {
 	if err := e.sharePlan(e.ctx); err != nil {
 		return err
 	}
+	if err := e.remark(e.ctx); err != nil {
+		return err
+	}
 	for notes := range slices.Chunk(e.made.all(), remindBy) {
 		if _, err := e.job.Add(e.ctx, notes...); err != nil {
 			return err
 		}
 	}
 	return e.start()
+}
+
+// remark puts the mark there again if the job's end has removed it and the server has lost that end.
+func (f *fleetRun) remark(ctx context.Context) error {
+	shared, _, err := f.job.Shared(ctx)
+	if err != nil || shared[sharedSettled] != "" {
+		return err
+	}
+	id := f.job.Record().ID
+	if err = f.ground.marked(ctx, id); !errors.Is(err, errNoMark) {
+		return err
+	}
+	if err = f.ground.mark(ctx, id); err != nil && f.ground.marked(ctx, id) == nil {
+		return nil // another worker was faster
+	}
+	return err
 }

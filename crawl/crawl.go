@@ -238,17 +238,10 @@ func (c *crawler) parseSeeds() (*seeds, error) {
 			c.trusted[host] = true
 		}
 	}
-	s := &seeds{bad: map[string]error{}}
-	for _, text := range c.o.Seeds {
-		u, fallback, err := parseSeed(text)
-		if err != nil {
-			s.bad[text] = err
-			continue
-		}
-		u = c.canonical(u)
-		c.known(knownHost{name: u.Host(), seed: true, secure: u.Scheme() == "https" && !fallback})
-		c.seedOrigins[u.Origin()] = true
-		s.items = append(s.items, &item{url: u, first: u.String(), seed: true, fallback: fallback})
+	s := c.readSeeds()
+	for _, it := range s.items {
+		c.known(knownHost{name: it.url.Host(), seed: true, secure: it.url.Scheme() == "https" && !it.fallback})
+		c.seedOrigins[it.url.Origin()] = true
 	}
 	if len(s.items) > 0 {
 		return s, nil
@@ -266,6 +259,21 @@ func (c *crawler) parseSeeds() (*seeds, error) {
 		return s, err
 	}
 	return nil, &UsageError{fmt.Sprintf("there is no URL to crawl, and %s holds no crawl to go on with", c.o.State)}
+}
+
+// readSeeds turns the seeds into items.
+func (c *crawler) readSeeds() *seeds {
+	s := &seeds{bad: map[string]error{}}
+	for _, text := range c.o.Seeds {
+		u, fallback, err := parseSeed(text)
+		if err != nil {
+			s.bad[text] = err
+			continue
+		}
+		u = c.canonical(u)
+		s.items = append(s.items, &item{url: u, first: u.String(), seed: true, fallback: fallback})
+	}
+	return s
 }
 
 // known lets links lead to a host; to one that the user named, also if it is private and with the user's secrets.
@@ -309,15 +317,6 @@ func (c *crawler) open(host string) {
 
 // plant queues the seeds, all of them at once: of a list that was begun, no resume knows the rest.
 func (c *crawler) plant(s *seeds) error {
-	ch := change{}
-	hosts := map[string]bool{}
-	for _, seed := range s.items {
-		ch.found = append(ch.found, c.found(seed))
-		if name := seed.url.Host(); !hosts[name] {
-			hosts[name] = true
-			ch.hosts = append(ch.hosts, c.knownAs(name))
-		}
-	}
 	for text, why := range s.bad {
 		isNew, err := c.frontier.reserve(text)
 		if err != nil {
@@ -331,6 +330,19 @@ func (c *crawler) plant(s *seeds) error {
 		p := &closing{item: &item{first: text, seed: true}, record: rec}
 		if err := c.end(p, change{}, why); err != nil {
 			return err
+		}
+	}
+	return c.queueSeeds(s.items)
+}
+
+func (c *crawler) queueSeeds(items []*item) error {
+	ch := change{}
+	hosts := map[string]bool{}
+	for _, seed := range items {
+		ch.found = append(ch.found, c.found(seed))
+		if name := seed.url.Host(); !hosts[name] {
+			hosts[name] = true
+			ch.hosts = append(ch.hosts, c.knownAs(name))
 		}
 	}
 	return c.ledger.close(&entry{change: ch})

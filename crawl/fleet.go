@@ -96,18 +96,37 @@ func (c *crawler) plantShared(ctx context.Context, s *seeds) error {
 	if len(s.items) == 0 && len(s.bad) == 0 {
 		return nil
 	}
-	job, name := c.o.job, sourceOf(c.o.Seeds)
-	err := job.OpenSource(ctx, name)
-	if errors.Is(err, fleet.ErrFinished) {
-		return nil
-	}
-	if err == nil {
-		err = c.plant(s)
-	}
+	name := sourceOf(c.o.Seeds)
+	era := c.o.job.Era()
+	err := c.plantFrom(ctx, name, func() error { return c.plant(s) })
 	if err != nil {
 		return err
 	}
-	return job.CloseSource(ctx, name)
+	c.fleet.plantAgain(era, func(ctx context.Context) error {
+		return c.plantFrom(ctx, name, func() error { return c.queueSeeds(c.readSeeds().items) })
+	})
+	return nil
+}
+
+// plantFrom queues what a source has. If Redis was restarted meanwhile, it may have lost some of that, and all of it is
+// queued again.
+func (c *crawler) plantFrom(ctx context.Context, source string, queue func() error) error {
+	for {
+		told := c.o.job.WithinEra(ctx)
+		err := c.o.job.OpenSource(told, source)
+		if err == nil {
+			err = queue()
+		}
+		if err == nil {
+			err = c.o.job.CloseSource(told, source)
+		}
+		switch {
+		case errors.Is(err, fleet.ErrFinished):
+			return nil
+		case !errors.Is(err, fleet.ErrRestarted):
+			return err
+		}
+	}
 }
 
 // sourceOf returns a name that lists of the same seeds have.

@@ -107,6 +107,28 @@ func TestFleetOnACluster(t *testing.T) {
 	}
 }
 
+// A server that is put back to before its job had any URLs gets them again from those who brought them.
+func TestFleetThatForgetsItsSeeds(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")
+	job, err := fleet.Open(t.Context(), fleet.Options{URL: s.URL, Job: "job"})
+	if err == nil {
+		err = job.Close(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := s.Keep(t)
+	text, errs := upsetFleet(t.Context(), t, s.URL, 2, func(fleet.Options) {
+		s.Kill(t)
+		s.PutBack(t, kept)
+		s.Restart(t)
+	})
+	if err := errors.Join(errs...); err != nil || distinct(text) != 40 {
+		t.Errorf("%d pages of 40, %v", distinct(text), err)
+	}
+}
+
 // An interrupt is heeded also when Redis does not answer.
 func TestFleetInterruptedWithoutRedis(t *testing.T) {
 	t.Parallel()

@@ -52,8 +52,12 @@ type fleetFrontier struct {
 	fair    int              // hosts that are this worker's share; 0 is unknown
 	drained bool
 
-	learning sync.Mutex
-	version  atomic.Int64 // of what workers tell each other, as far as it is known here; written with learning held
+	learning  sync.Mutex
+	version   atomic.Int64 // of what workers tell each other, as far as it is known here; written with learning held
+	learnedIn atomic.Int64 // the era that it is of; as version
+
+	plantedIn int64                       // the era in which the seeds were queued; guarded by mu, as is replant
+	replant   func(context.Context) error // queues them again; nil before they are queued
 
 	lost fleet.Counts // what a job that lost items had when it was last looked at; of the steward
 
@@ -295,7 +299,8 @@ func unpackFleet(payload []byte) (version int64, packed []byte, err error) {
 
 // catchUp learns what other workers have told, if it is not known up to a version.
 func (f *fleetFrontier) catchUp(ctx context.Context, version int64) error {
-	if f.version.Load() >= version {
+	era := f.job.Era()
+	if f.version.Load() >= version && f.learnedIn.Load() == era {
 		return nil
 	}
 	f.learning.Lock()
@@ -309,8 +314,34 @@ func (f *fleetFrontier) catchUp(ctx context.Context, version int64) error {
 			f.learn(unpackKnown(name, []byte(value)))
 		}
 	}
-	f.version.Store(max(now, f.version.Load()))
+	if f.learnedIn.Swap(era) == era {
+		now = max(now, f.version.Load())
+	}
+	f.version.Store(now)
 	return nil
+}
+
+// plantAgain sets what queues the seeds again, which were queued in an era, when a restarted Redis may have lost them.
+func (f *fleetFrontier) plantAgain(era int64, replant func(context.Context) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.plantedIn, f.replant = era, replant
+}
+
+// keepPlanted queues the seeds again in a new era. Nothing is leased at its beginning, and so the job cannot end before.
+func (f *fleetFrontier) keepPlanted() error {
+	era := f.job.Era()
+	f.mu.Lock()
+	replant := f.replant
+	if f.plantedIn == era {
+		replant = nil
+	}
+	f.plantedIn = era
+	f.mu.Unlock()
+	if replant == nil {
+		return nil
+	}
+	return replant(f.ctx)
 }
 
 // tellHosts lets all workers know of hosts that links may lead to.

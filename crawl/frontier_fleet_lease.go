@@ -49,6 +49,9 @@ type stewardTurns struct {
 
 // tend does what there is to do now, and returns how long nothing else can be.
 func (f *fleetFrontier) tend(turn *stewardTurns) (time.Duration, error) {
+	if err := f.keepPlanted(); err != nil {
+		return 0, err
+	}
 	acks, released, wait := f.survey(time.Now())
 	if err := f.job.Release(f.ctx, released...); err != nil {
 		return 0, err
@@ -89,7 +92,7 @@ func (f *fleetFrontier) tend(turn *stewardTurns) (time.Duration, error) {
 	case a.State == fleet.Draining:
 		f.end(true)
 		return 0, nil
-	case a.Added == a.Done && a.Added > 0:
+	case a.Added == a.Done && a.Added > 0 && a.State != fleet.Quiet:
 		if done, err := f.job.Done(f.ctx); done || err != nil {
 			f.end(false)
 			return 0, err

@@ -25,7 +25,7 @@ func (j *Job) Ack(ctx context.Context, acks ...*Acked) error {
 	for partition, group := range byPartition(acks, func(a *Acked) int { return a.Lease.partition }) {
 		args := []any{}
 		for _, a := range group {
-			args = append(args, a.Lease.Key, a.Lease.token, a.Want, a.Failure, j.epochOf(a, partition), len(a.IDs))
+			args = append(args, a.Lease.Key, a.Lease.token, a.Want, a.Failure, j.epochIn(a.Era, partition), len(a.IDs))
 			for _, id := range a.IDs {
 				args = append(args, id)
 			}

@@ -54,6 +54,10 @@ const (
 	Draining = "draining" // nothing is leased; workers give back what they hold, and end
 )
 
+// Quiet is a state that nobody sets: for the time of a lease after the server was restarted or replaced, which may have
+// forgotten leases, nothing is leased.
+const Quiet = "quiet"
+
 // SetState changes what workers do, from their next lease or ack on. "" lets the job run.
 func (j *Job) SetState(ctx context.Context, state string) error {
 	return j.retry(ctx, "use", func(ctx context.Context) error {

@@ -133,9 +133,9 @@ func (j *Job) finish(ctx context.Context) (bool, error) {
 	case 0:
 		return false, nil
 	case 1:
-		err = j.expire(ctx)
+		return j.expire(ctx)
 	}
-	return err == nil, err
+	return true, nil
 }
 
 // Counts reads how far the job is.

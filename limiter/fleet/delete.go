@@ -98,18 +98,21 @@ func (j *Job) keysOf(partition int) []string {
 }
 
 // expire lets all keys of a finished job go after the time that it is kept. All workers do it together: what one began that
-// was killed, another ends. Items the job has none.
-func (j *Job) expire(ctx context.Context) error {
+// was killed, another ends. Items the job has none. It returns false if the server has lost meanwhile that it is finished.
+func (j *Job) expire(ctx context.Context) (bool, error) {
 	for partition := j.record.Partitions - 1; partition >= 0; {
 		reply, err := j.eval(ctx, tidyScript, partition, j.record.Shards, j.o.Keep.Milliseconds())
 		if err != nil {
-			return err
+			return false, err
 		}
-		if number(reply) == 1 {
+		switch number(reply) {
+		case 1:
 			partition--
+		case 2:
+			return false, nil
 		}
 	}
-	return nil
+	return true, nil
 }
 
 func unlink(ctx context.Context, p redis.Pipeliner, key string) { p.Unlink(ctx, key) }

@@ -170,7 +170,7 @@ func TestQuietAfterARestart(t *testing.T) {
 	s.Kill(t)
 	s.Restart(t)
 	answer, err := b.Lease(t.Context(), 10, 1)
-	if err != nil || len(answer.Leases) > 0 || answer.State != "quiet" || answer.Wait < 50*time.Minute {
+	if err != nil || len(answer.Leases) > 0 || answer.State != Quiet || answer.Wait < 50*time.Minute {
 		t.Fatalf("%+v, %v", answer, err)
 	}
 	if err := a.renew(t.Context()); err != nil || held.Check() != nil {

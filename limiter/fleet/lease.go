@@ -44,8 +44,7 @@ type Leased struct {
 // Answer is what asking for leases came to.
 type Answer struct {
 	Leases []Leased
-	// State is empty while the job runs, and else why nothing is leased: "paused", "draining", or "quiet" for the time of
-	// a lease after the server was replaced or restarted, which may have forgotten leases.
+	// State is empty while the job runs, and else why nothing is leased: [Paused], [Draining], or [Quiet].
 	State string
 	// Wait is how long it is until a key may be leased, as far as is known now; negative if none waits for its time.
 	Wait time.Duration
@@ -239,10 +238,10 @@ func (l *Lease) Check() error {
 	return ErrLost
 }
 
-// Bind returns a context that ends when ctx does, and with the cause [ErrLost] when the lease does. Its cancel must be
-// called.
+// Bind returns a context that ends when ctx does, and with the cause [ErrLost] when the lease does. It is one of this era:
+// see [Job.WithinEra]. Its cancel must be called.
 func (l *Lease) Bind(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(l.job.WithinEra(ctx))
 	if l.job.o.Unfenced {
 		return ctx, func() { cancel(nil) }
 	}

@@ -69,11 +69,19 @@ func (j *Job) begin(ctx context.Context) error {
 	}
 	for partition := 0; err == nil && partition < j.record.Partitions; partition++ {
 		err = j.retry(ctx, "use", func(ctx context.Context) error {
-			id, err := j.once(ctx, beginScript, partition, j.record.ID)
-			if err == nil && text(id) != j.record.ID {
-				err = ErrGone // its record is new, and this is left of an older one
+			reply, err := j.once(ctx, beginScript, partition, j.record.ID)
+			if err != nil {
+				return err
 			}
-			return err
+			values, err := list(reply, 2)
+			if err != nil {
+				return finalError{err}
+			}
+			if text(values[0]) != j.record.ID {
+				return ErrGone // its record is new, and this is left of an older one
+			}
+			j.learn(partition, text(values[1]))
+			return nil
 		})
 	}
 	return err

@@ -87,11 +87,20 @@ func (j *Job) once(ctx context.Context, s *redis.Script, partition int, args ...
 	return reply, nil
 }
 
-// eval runs a script that begins as common does, again and again while the server cannot be reached.
+// eval runs a script that begins as common does, again and again while the server cannot be reached, and the era that ctx
+// is of lasts.
 func (j *Job) eval(ctx context.Context, s *redis.Script, partition int, args ...any) (reply any, err error) {
 	all := append([]any{j.record.ID}, args...)
+	era, fenced := eraOf(ctx)
 	err = j.retry(ctx, "use", func(ctx context.Context) (err error) {
+		if fenced {
+			all[0] = j.record.ID + " " + j.epochIn(era, partition)
+		}
 		reply, err = j.once(ctx, s, partition, all...)
+		if epoch, refused := reply.(string); refused && err == nil {
+			j.learn(partition, epoch)
+			err = finalError{ErrRestarted}
+		}
 		return err
 	})
 	return reply, err

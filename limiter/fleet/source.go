@@ -16,8 +16,16 @@ func (j *Job) OpenSource(ctx context.Context, name string) error {
 	return err
 }
 
-// CloseSource says that a source was read to its end.
+// CloseSource says that a source was read to its end. With a context of an era it is [ErrRestarted] if any part of the
+// server may have lost what was added since.
 func (j *Job) CloseSource(ctx context.Context, name string) error {
+	if _, fenced := eraOf(ctx); fenced {
+		for partition := 1; partition < j.record.Partitions; partition++ {
+			if err := j.addTo(ctx, partition, nil, nil, nil); err != nil {
+				return err
+			}
+		}
+	}
 	_, err := j.eval(ctx, sourceScript, 0, name, "")
 	return err
 }

@@ -6,7 +6,8 @@
 anew(number(part, 'ttl'))
 local epoch = redis.call('HGET', part, 'epoch') or ''
 local reply, done = {epoch}, 0
-local state = redis.call('HGET', part, 'state') or ''
+-- What is handed out anew is only what nobody can be at any more.
+local hands = (redis.call('HGET', part, 'state') or '') == '' and number(part, 'quiet') <= now
 
 -- again lets an item that is handed out be the next of its key.
 local function again(key, seq)
@@ -36,7 +37,7 @@ while i <= #ARGV do
       local group = groupOf(key)
       if group then countDown(group, removed, failure) end
     end
-    if state == '' then take(key, want, one) end
+    if hands then take(key, want, one) end
   end
   i = i + n
   reply[#reply + 1] = one

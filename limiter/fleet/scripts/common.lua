@@ -1,5 +1,6 @@
 -- Begins every script. KEYS[1] is the record of a partition, {PREFIX:JOB:N}:part; all other keys have the same tag, so
--- that Cluster keeps them in one slot. ARGV[1] is the id that the job was created with.
+-- that Cluster keeps them in one slot. ARGV[1] is the id that the job was created with; and after a space, of what must not
+-- outlive an epoch, '=' and that epoch (or anything else, if it is over): else it is refused with the epoch of now, a string.
 --
 --   part   hash  id, added, done, dead, seq, tok, run, epoch, quiet, ttl, state, over, sources, counted, tidied
 --   s:N    set   shard N of the seen-set: 64-bit integers, so that Redis keeps it as an intset
@@ -20,7 +21,8 @@
 -- All times are this server's, in milliseconds since 1970.
 local part = KEYS[1]
 local tag = string.sub(part, 1, -5)
-if redis.call('HGET', part, 'id') ~= ARGV[1] then return -1 end
+local id, told = string.match(ARGV[1], '^(%S*) ?(.*)$')
+if redis.call('HGET', part, 'id') ~= id then return -1 end
 local clock = redis.call('TIME')
 local micros = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 local now = math.floor(micros / 1000)
@@ -141,3 +143,9 @@ end
 -- evenIfFull lets a script that makes room, or takes none, write to a server whose memory is full: Redis refuses only a
 -- script that has changed nothing yet, and a DEL is let through.
 local function evenIfFull() redis.call('DEL', tag .. 'none') end
+
+if told ~= '' then
+  anew(number(part, 'ttl'))
+  local epoch = redis.call('HGET', part, 'epoch') or ''
+  if told ~= '=' .. epoch then return epoch end
+end

@@ -1,9 +1,11 @@
 -- Lets what a finished job has in a partition go after a time, a thousand shards of the seen-set a call. Whoever calls goes
 -- on where another stopped. ARGV: id, shards, milliseconds
--- Replies 1 when all is done, and else 0.
+-- Replies 1 when all is done, 0 when there is more, and 2 if the server has lost that the job is finished.
 local shards, keep = tonumber(ARGV[2]), tonumber(ARGV[3])
 local function expire(name) redis.call('PEXPIRE', tag .. name, keep) end
 
+local job = tag .. 'job' -- only partition 0 has it
+if redis.call('EXISTS', job) == 1 and redis.call('HEXISTS', job, 'finished') == 0 then return 2 end
 evenIfFull()
 redis.call('HSET', part, 'over', 1)
 local first = number(part, 'tidied')
