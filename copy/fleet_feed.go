@@ -33,6 +33,7 @@ type fleetFeed struct {
 	hungry atomic.Bool   // this worker has added something
 	idle   atomic.Bool   // there was nothing to lease when it was last asked
 	era    int64         // of the job, in which this worker has told it what it begins with
+	missed missed        // of the goroutine
 
 	mu       sync.Mutex
 	holds    map[*fleet.Lease]*holding // guarded by mu, as are the next

@@ -61,6 +61,25 @@ func TestFleetWithARedisThatForgets(t *testing.T) {
 	}
 }
 
+// A job whose items the server has lost is no reason to wait for ever.
+func TestFleetWithLostItems(t *testing.T) {
+	redis := redistest.Start(t)
+	from, to := dirs(t)
+	write(t, filepath.Join(from, "a"), random(10))
+	o := inFleet(t, redis.URL, Options{Sources: []string{from}, Dest: to, Recursive: true})
+	job, err := fleet.Open(t.Context(), *o.Fleet)
+	must(t, err)
+	_, err = job.Add(t.Context(), fleet.Entry{Key: "lost", Payload: []byte("x")})
+	must(t, err)
+	must(t, job.Close(t.Context()))
+	if reply, err := redis.Do("DEL", fmt.Sprintf("{pace:%s:0}:due", o.Fleet.Job)); err != nil || reply != "1" {
+		t.Fatal(reply, err)
+	}
+	if _, err := Run(t.Context(), o); !errors.Is(err, fleet.ErrTorn) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // What a job has left that was deleted before its end goes with the one of its name that comes after it.
 func TestFleetFollowsADeletedJob(t *testing.T) {
 	redis := redistest.Start(t)

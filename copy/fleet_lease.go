@@ -121,12 +121,37 @@ func (e *fleetFeed) ask() (time.Duration, error) {
 			return -1, nil
 		}
 	}
+	if err := e.checkLost(a); err != nil {
+		return 0, err
+	}
 	e.idle.Store(true)
 	pause := fleetPoll
 	if a.Wait >= 0 {
 		pause = min(pause, max(a.Wait, 5*time.Millisecond))
 	}
 	return pause, nil
+}
+
+const lostPoll = time.Second
+
+// checkLost returns an error if the server has lost items: they are not done, no key has any, and nothing has changed since
+// this was found before. Of several partitions, asked one after the other, a single look can miss what moved.
+func (e *fleetFeed) checkLost(a fleet.Answer) error {
+	switch {
+	case a.Keys > 0 || a.State != "" || a.Added == a.Done:
+		e.missed = missed{}
+	case e.missed.added != a.Added || e.missed.done != a.Done:
+		e.missed = missed{a.Added, a.Done, time.Now()}
+	case time.Since(e.missed.since) > lostPoll:
+		return fleet.ErrTorn
+	}
+	return nil
+}
+
+// missed is when a job was first found without the items that are not done, with what it had then.
+type missed struct {
+	added, done int64
+	since       time.Time
 }
 
 // finish says that nothing more comes. Of a job that is drained, what is in hand and not begun goes back.
