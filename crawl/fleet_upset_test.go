@@ -193,6 +193,10 @@ func TestFleetThatCannotEnd(t *testing.T) {
 			_, err := s.Do("DEL", "{pace:job:0}:due")
 			return err
 		}},
+		{"counts lost", fleet.ErrTorn.Error(), func(_ *testing.T, s *redistest.Server, _ *fleet.Job) error {
+			_, err := s.Do("HINCRBY", "{pace:job:0}:part", "done", "5")
+			return err
+		}},
 		{"source lost", "ended before all of its URLs were queued", func(t *testing.T, _ *redistest.Server, j *fleet.Job) error {
 			return j.OpenSource(t.Context(), "a list")
 		}},

@@ -316,8 +316,11 @@ func (f *fleetFrontier) checkOrphans() error {
 // checkLost returns an error if the server has lost items: they are not done, no host has any, and nothing has changed
 // since this was found before. Of several partitions, read one after the other, a single look can miss what moved.
 func (f *fleetFrontier) checkLost(c fleet.Counts) error {
-	lost := c.Pending() > 0 && c.Keys == 0 && c.Sources == 0
+	lost := c.Pending() != 0 && c.Keys == 0 && c.Sources == 0
 	if lost && c == f.lost {
+		if c.Pending() < 0 {
+			return fleet.ErrTorn
+		}
 		return fmt.Errorf("redis has lost %d of the job's pages, as one that evicts keys does: the others are done; "+
 			"remove the job with pace fleet delete", c.Pending())
 	}

@@ -72,8 +72,9 @@ func (s *Server) launch() error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", s.dir, "--save", "", "--auto-aof-rewrite-percentage", "0"},
-		s.args...)
+	args := append([]string{
+		"--bind", "127.0.0.1", "--port", port, "--dir", s.dir, "--save", "", "--auto-aof-rewrite-percentage", "0",
+	}, s.args...)
 	s.output = &bytes.Buffer{}
 	s.cmd = exec.Command(s.path, args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
