@@ -10,17 +10,17 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"pace/limiter"
+	"pace/limiter/redistest"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		os.Exit(copyAsChild())
 	}
-	goleak.VerifyTestMain(m)
+	redistest.VerifyTestMain(m)
 }
 
 // skipWithoutRight skips a test that this process may not mount for, and fails it for any other reason.

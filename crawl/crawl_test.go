@@ -23,12 +23,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"pace/limiter"
+	"pace/limiter/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { redistest.VerifyTestMain(m) }
 
 // inEachMode runs a test once a mode.
 func inEachMode(t *testing.T, test func(t *testing.T, m limiter.Mode)) {

@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 func TestRateKeepsItsSchedule(t *testing.T) {
@@ -187,7 +188,7 @@ func TestRateWaitsThatNeverEndCanBeCancelled(t *testing.T) {
 }
 
 func TestRateLeavesNoGoroutines(t *testing.T) {
-	before := runtime.NumGoroutine()
+	before := goleak.IgnoreCurrent()
 	r := NewRate(1)
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -196,9 +197,7 @@ func TestRateLeavesNoGoroutines(t *testing.T) {
 	}
 	cancel()
 	wg.Wait()
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines before, %d after", before, after)
-	}
+	goleak.VerifyNone(t, before)
 }
 
 func BenchmarkRateUncontended(b *testing.B) {

@@ -45,7 +45,10 @@ func exitCodeOf(t *testing.T, err error) int {
 	return 0
 }
 
-// interruptAfter starts cmd, waits for ready, and interrupts it. It must end with 130 within a second.
+// soon is long before a run would end that nobody interrupts, also on a machine that is busy.
+const soon = 10 * time.Second
+
+// interruptAfter starts cmd, waits for ready, and interrupts it. It must end with 130 soon.
 func interruptAfter(t *testing.T, cmd *exec.Cmd, ready func() error) (stderr string) {
 	t.Helper()
 	var errs bytes.Buffer
@@ -63,8 +66,8 @@ func interruptAfter(t *testing.T, cmd *exec.Cmd, ready func() error) (stderr str
 		t.Fatal(err)
 	}
 	code := exitCodeOf(t, cmd.Wait())
-	if took := time.Since(began); code != exitInterrupted || took > time.Second {
-		t.Errorf("exit %d after %v, want %d within a second; stderr: %s", code, took, exitInterrupted, errs.String())
+	if took := time.Since(began); code != exitInterrupted || took > soon {
+		t.Errorf("exit %d after %v, want %d soon; stderr: %s", code, took, exitInterrupted, errs.String())
 	}
 	if !strings.Contains(errs.String(), "interrupted: ") {
 		t.Errorf("the summary does not say so: %s", errs.String())
@@ -139,10 +142,10 @@ func TestInterruptWhileReadingURLs(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(stdin, "http://127.0.0.1/\n"); err != nil {
+	// More than a pipe takes: when it is written, the program reads.
+	if _, err := io.WriteString(stdin, strings.Repeat("http://127.0.0.1/\n", 20_000)); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond) // the program is up by now
 	_ = cmd.Process.Signal(os.Interrupt)
 	if code := exitCodeOf(t, cmd.Wait()); code != exitInterrupted {
 		t.Errorf("exit %d, want %d; stderr: %s", code, exitInterrupted, stderr.String())
@@ -164,13 +167,24 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 		if !lines.Scan() || lines.Text() != want {
 			t.Fatalf("%q, want %q", lines.Text(), want)
 		}
-		// The signals have their default meaning a moment after the context is cancelled.
-		time.Sleep(50 * time.Millisecond)
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
 	}
+	// The signals have their default meaning a moment after the context is cancelled.
+	ended := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-ended:
+				return
+			case <-time.After(20 * time.Millisecond):
+				_ = cmd.Process.Signal(syscall.SIGTERM)
+			}
+		}
+	}()
 	err = cmd.Wait()
+	close(ended)
 	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
 		t.Errorf("%v, want it ended by the signal", err)
 	}
@@ -239,8 +253,8 @@ func TestInterruptCompareLeavesNoCopies(t *testing.T) {
 	}
 	began := time.Now()
 	_ = cmd.Process.Signal(os.Interrupt)
-	if code, took := exitCodeOf(t, cmd.Wait()), time.Since(began); code != exitInterrupted || took > time.Second {
-		t.Errorf("exit %d after %v, want %d within a second", code, took, exitInterrupted)
+	if code, took := exitCodeOf(t, cmd.Wait()), time.Since(began); code != exitInterrupted || took > soon {
+		t.Errorf("exit %d after %v, want %d soon", code, took, exitInterrupted)
 	}
 	if left, _ := os.ReadDir(target); len(left) > 0 {
 		t.Errorf("%v is left", left)

@@ -9,12 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"pace/limiter/redistest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { redistest.VerifyTestMain(m) }
 
 // join opens a job, and leaves it when the test ends.
 func join(t testing.TB, url string, o Options) *Job {

@@ -7,8 +7,9 @@ import (
 
 // overlap measures how long at least one of many overlapping intervals was open, without a lock.
 //
-// One word holds both how many intervals are open and since when, so that the first to open and the last to close
-// agree on the start: the low countBits are the count, the rest is the start in microseconds.
+// One word holds both how many intervals are open and a time, so that all who open and close them agree: the low countBits
+// are the count, the rest is in microseconds when the union began that is open, or when the last one ended. A union begins
+// no earlier than the last ended, also for a goroutine that was stopped after it had read the clock.
 type overlap struct {
 	state atomic.Uint64
 	total atomic.Int64 // of the closed unions, in microseconds
@@ -25,7 +26,7 @@ func (o *overlap) enter(now time.Duration) {
 		old := o.state.Load()
 		state := old + 1
 		if old&countMask == 0 {
-			state = uint64(now.Microseconds())<<countBits | 1
+			state = max(uint64(now.Microseconds()), old>>countBits)<<countBits | 1
 		}
 		if o.state.CompareAndSwap(old, state) {
 			return
@@ -35,10 +36,20 @@ func (o *overlap) enter(now time.Duration) {
 
 // leave closes an interval at now.
 func (o *overlap) leave(now time.Duration) {
-	old := o.state.Add(^uint64(0)) + 1
-	if old&countMask == 1 {
-		// A later enter may have read the clock before this leave did.
-		o.total.Add(max(now.Microseconds()-int64(old>>countBits), 0))
+	for {
+		old := o.state.Load()
+		if old&countMask > 1 {
+			if o.state.CompareAndSwap(old, old-1) {
+				return
+			}
+			continue
+		}
+		began := old >> countBits
+		ended := max(uint64(now.Microseconds()), began)
+		if o.state.CompareAndSwap(old, ended<<countBits) {
+			o.total.Add(int64(ended - began))
+			return
+		}
 	}
 }
 

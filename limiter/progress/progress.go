@@ -224,6 +224,7 @@ func (c *Counter) Totals() Totals {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Since(c.start)
+	busy := c.busy.value(now)
 	quantile := func(q float64) time.Duration {
 		return time.Duration(c.latency.ValueAtQuantile(q)) * time.Microsecond
 	}
@@ -232,8 +233,8 @@ func (c *Counter) Totals() Totals {
 		ItemsFailed:  c.itemsFailed.Load(),
 		ItemsSkipped: c.itemsSkipped.Load(),
 		Bytes:        c.bytes.Load(),
-		Busy:         c.busy.value(now),
-		LimiterWait:  c.limited.value(now),
+		Busy:         busy,
+		LimiterWait:  min(c.limited.value(now), busy), // a goroutine may be stopped between telling both
 		InFlightPeak: c.inFlightPeak.Load(),
 		Latency: Latency{
 			P50: quantile(50), P90: quantile(90), P99: quantile(99),
