@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		os.Exit(copyAsChild())
 	}
-	redistest.VerifyTestMain(m)
+	redistest.Main(m)
 }
 
 // skipWithoutRight skips a test that this process may not mount for, and fails it for any other reason.

@@ -28,7 +28,7 @@ import (
 	"pace/limiter/redistest"
 )
 
-func TestMain(m *testing.M) { redistest.VerifyTestMain(m) }
+func TestMain(m *testing.M) { redistest.Main(m) }
 
 // inEachMode runs a test once a mode.
 func inEachMode(t *testing.T, test func(t *testing.T, m limiter.Mode)) {

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -98,6 +99,7 @@ type Job struct {
 	prefix string
 	worker string
 	since  time.Time
+	alive  *flock.Flock // nil for none
 	record Record
 
 	mu     sync.Mutex
@@ -124,9 +126,11 @@ func Open(ctx context.Context, o Options) (*Job, error) {
 		err = j.begin(ctx)
 	}
 	if err == nil {
+		j.sign()
 		err = j.beat(ctx)
 	}
 	if err != nil {
+		j.unsign(true)
 		_ = j.rdb.Close()
 		return nil, err
 	}
@@ -227,14 +231,18 @@ func (j *Job) Close(ctx context.Context) error {
 		released = append(released, Released{Lease: l})
 	}
 	err := j.Release(ctx, released...)
-	if _, leaveErr := j.eval(ctx, beatScript, 0, j.worker, "", int64(0)); err == nil {
+	if _, leaveErr := j.eval(ctx, beatScript, 0, j.worker, "", int64(0), int64(0)); err == nil {
 		err = leaveErr
 	}
+	if errors.Is(err, ErrGone) {
+		err = nil // there is nothing to give back any more
+	}
+	for _, l := range j.held() { // that could not be given back
+		l.end()
+	}
+	j.unsign(err == nil)
 	if closeErr := j.rdb.Close(); err == nil {
 		err = closeErr
-	}
-	if errors.Is(err, ErrGone) {
-		return nil // there is nothing to give back any more
 	}
 	return err
 }

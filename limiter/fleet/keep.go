@@ -141,17 +141,20 @@ func (j *Job) beatOnce(ctx context.Context) error {
 		return err
 	}
 	gone := max(j.o.Lease, 3*beatEvery)
-	reply, err := j.once(ctx, beatScript, 0, j.record.ID, j.worker, said, gone.Milliseconds())
+	reply, err := j.once(ctx, beatScript, 0, j.record.ID, j.worker, said, gone.Milliseconds(),
+		silentFor.Milliseconds())
 	if err != nil {
 		return err
 	}
-	values, err := list(reply, 2)
+	values, err := list(reply, 3)
 	if err != nil {
 		return err
 	}
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	j.peers = int(number(values[0]))
+	j.mu.Unlock()
+	silent, _ := values[2].([]any)
+	j.buryAll(ctx, silent)
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 	"pace/limiter/redistest"
 )
 
-func TestMain(m *testing.M) { redistest.VerifyTestMain(m) }
+func TestMain(m *testing.M) { redistest.Main(m) }
 
 // join opens a job, and leaves it when the test ends.
 func join(t testing.TB, url string, o Options) *Job {
@@ -138,6 +138,8 @@ var contract = []struct {
 	{"HigherRanksComeFirst", testHigherRanksComeFirst},
 	{"ItemsAreAddedToAGroup", testItemsAreAddedToAGroup},
 	{"SharedRate", testSharedRate},
+	{"DeadWorkerOfThisMachine", testDeadWorkerOfThisMachine},
+	{"StoppedWorkerIsNotDead", testStoppedWorkerIsNotDead},
 }
 
 func TestOneServer(t *testing.T) {

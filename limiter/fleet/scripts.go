@@ -23,6 +23,8 @@ var (
 	releaseText string
 	//go:embed scripts/beat.lua
 	beatText string
+	//go:embed scripts/bury.lua
+	buryText string
 	//go:embed scripts/source.lua
 	sourceText string
 	//go:embed scripts/finish.lua
@@ -56,6 +58,7 @@ var (
 	renewScript   = redis.NewScript(common + renewText)
 	releaseScript = redis.NewScript(common + releaseText)
 	beatScript    = redis.NewScript(common + beatText)
+	buryScript    = redis.NewScript(common + buryText)
 	sourceScript  = redis.NewScript(common + sourceText)
 	finishScript  = redis.NewScript(common + finishText)
 	tidyScript    = redis.NewScript(common + tidyText)

@@ -1,5 +1,6 @@
--- In partition 0. ARGV: id, worker, what it says of itself ('' if it leaves), milliseconds after which one is gone
--- Replies how many workers there are, and 1 if the job is finished.
+-- In partition 0. ARGV: id, worker, what it says of itself ('' if it leaves), milliseconds after which one is gone,
+-- milliseconds after which one is silent
+-- Replies how many workers there are, 1 if the job is finished, and the names of those that are silent, at most the last 100.
 evenIfFull()
 local beats, workers = tag .. 'beats', tag .. 'workers'
 if ARGV[3] == '' then
@@ -20,4 +21,5 @@ if left > 0 then
   redis.call('PEXPIRE', beats, left)
   redis.call('PEXPIRE', workers, left)
 end
-return {redis.call('ZCOUNT', beats, int(gone), '+inf'), over}
+local silent = redis.call('ZRANGE', beats, int(now - tonumber(ARGV[5])), '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 100)
+return {redis.call('ZCOUNT', beats, int(gone), '+inf'), over, silent}

@@ -1,0 +1,38 @@
+package redistest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+const tempPrefix = "pace-test-"
+
+// Main runs a package's tests, and fails if they leave goroutines. Temporary files are in a folder that it removes, which
+// the test's child processes share: a worker whose server is killed leaves one for those who come after it.
+func Main(m *testing.M) {
+	if strings.HasPrefix(filepath.Base(os.TempDir()), tempPrefix) {
+		goleak.VerifyTestMain(m, dialing)
+		return
+	}
+	dir, err := os.MkdirTemp("", tempPrefix)
+	if err == nil {
+		err = os.Setenv("TMPDIR", dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}), dialing)
+}
+
+// A go-redis that does not reach its server has a goroutine that tries again each second and, when it was closed, ends only
+// then.
+var dialing = goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")
