@@ -1,7 +1,6 @@
 package redistest
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,13 +23,20 @@ func Main(m *testing.M) {
 		err = os.Setenv("TMPDIR", dir)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		panic(err)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir)
-		os.Exit(code)
-	}), dialing)
+	goleak.VerifyTestMain(within{m, dir}, dialing)
+}
+
+// within is tests whose temporary files are in a folder.
+type within struct {
+	m   *testing.M
+	dir string
+}
+
+func (w within) Run() int {
+	defer func() { _ = os.RemoveAll(w.dir) }()
+	return w.m.Run()
 }
 
 // A go-redis that does not reach its server has a goroutine that tries again each second and, when it was closed, ends only
