@@ -47,6 +47,10 @@ var (
 	beginText string
 	//go:embed scripts/job.lua
 	jobText string
+	//go:embed scripts/state.lua
+	stateText string
+	//go:embed scripts/doom.lua
+	doomText string
 )
 
 var (
@@ -68,6 +72,8 @@ var (
 	failScript    = redis.NewScript(common + failText)
 	beginScript   = redis.NewScript(beginText)
 	jobScript     = redis.NewScript(jobText)
+	stateScript   = redis.NewScript(common + stateText)
+	doomScript    = redis.NewScript(doomText)
 )
 
 // key returns a key of a partition.
