@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +21,7 @@ func Main(m *testing.M) {
 	}
 	dir, err := os.MkdirTemp("", tempPrefix)
 	if err == nil {
-		err = os.Setenv("TMPDIR", dir)
+		err = errors.Join(os.Chmod(dir, 0o755), os.Setenv("TMPDIR", dir)) // some tests run as another user
 	}
 	if err != nil {
 		panic(err)
