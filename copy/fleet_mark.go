@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"syscall"
 
 	"pace/limiter/progress"
 )
@@ -53,6 +54,8 @@ func (g *localGround) marked(_ context.Context, job string) error {
 		return fmt.Errorf("cannot read %s: %w", shown, because(err))
 	case id != job:
 		return fmt.Errorf("%s, as this job has it, %w", shown, errNoMark)
+	case g.base.readOnly():
+		return fmt.Errorf("cannot write to %s: %w", g.path, syscall.EROFS)
 	}
 	return nil
 }

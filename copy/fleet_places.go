@@ -33,8 +33,8 @@ type shelved struct {
 // ground is where a fleet's copies go. Paths on it are relative to the folder that all lands in. Its methods may be called
 // at the same time, and by several workers for the same path: all of them leave the same.
 type ground interface {
-	// mark puts the job's mark there, before the job has any item; marked returns an error if it is not there. unmark
-	// takes it away at the very end, with what killed workers have left beside it.
+	// mark puts the job's mark there, before the job has any item; marked returns an error if it is not there, or if this
+	// machine has it for reading only. unmark takes it away at the very end, with what killed workers have left beside it.
 	mark(ctx context.Context, job string) error
 	marked(ctx context.Context, job string) error
 	unmark(ctx context.Context) error

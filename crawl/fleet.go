@@ -173,11 +173,11 @@ func (c *crawler) sayFleet() {
 	drained := c.fleet.drained
 	c.fleet.mu.Unlock()
 	switch finished := c.o.job.Record().Finished; {
-	case drained:
-		c.log.Warn("the job is drained: what is left of it waits for pace fleet resume")
-	case !finished.IsZero():
+	case !finished.IsZero(): // whoever drained it came too late
 		c.log.Warn(fmt.Sprintf("the job %s was finished at %s: nothing of it is left to do",
 			c.o.Fleet.Job, finished.UTC().Format(time.RFC3339)))
+	case drained:
+		c.log.Warn("the job is drained: what is left of it waits for pace fleet resume")
 	}
 }
 

@@ -112,6 +112,9 @@ func (f *fleetFrontier) additions(changes []*change) *addition {
 			if it.sitemap == 0 {
 				e.Kind, e.Limit = fleet.Counted, f.budget.most
 			}
+			if it.seed && it.sitemap == 0 { // the user named it: nobody would tell of it again
+				e.Kind = fleet.Wanted
+			}
 			e.Payload = packFleet(version, it)
 			a.add(e, it, false)
 		}

@@ -13,6 +13,7 @@ type Kind byte
 const (
 	IfNew   Kind = 'a' // queue it, unless its member was seen
 	Counted Kind = 'c' // the same, as one of those that [Options.MaxCounted] bounds
+	Wanted  Kind = 'w' // the same as Counted, however many items wait
 	Always  Kind = 'f' // queue it, and note its member
 	Note    Kind = 'n' // only note its member
 	Ask     Kind = '?' // only ask
@@ -34,7 +35,7 @@ type Entry struct {
 	Kind    Kind
 	Key     string
 	Member  Member // what the seen-set knows it by
-	Unless  Member // another that must not have been seen; only with IfNew and Counted
+	Unless  Member // another that must not have been seen; only with IfNew, Counted and Wanted
 	Limit   int    // most items that the key is ever given; 0 is unlimited
 	Payload []byte
 }

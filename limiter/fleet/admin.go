@@ -60,15 +60,12 @@ const Quiet = "quiet"
 
 // SetState changes what workers do, from their next lease or ack on. "" lets the job run.
 func (j *Job) SetState(ctx context.Context, state string) error {
-	return j.retry(ctx, "use", func(ctx context.Context) error {
-		_, err := j.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for partition := range j.record.Partitions {
-				p.HSet(ctx, j.key(partition, "part"), "state", state)
-			}
-			return nil
-		})
-		return err
-	})
+	for partition := range j.record.Partitions {
+		if _, err := j.eval(ctx, stateScript, partition, state); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Worker is one that the job knows.

@@ -155,6 +155,12 @@ func TestFinishedJobExpires(t *testing.T) {
 	l := lease(t, j, 1, 1)[0]
 	ack(t, j, l.Lease, 0, l.Items...)
 	release(t, j, Released{Lease: l.Lease, Gap: time.Second, Note: "x", After: time.Minute})
+	if err := j.Fail(t.Context(), "a", errors.New("no such file")); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Rate("bytes", 1000).Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
 	j.die()
 	if !done(t, j) {
 		t.Fatal("not done")

@@ -16,8 +16,15 @@ var jobKeys = []string{"beats", "workers", "sources", "shared", "failed", "rates
 const keysAtOnce = 1000
 
 // Delete removes all that the server has of the job. Workers that are still there end with [ErrGone]. One that was cut
-// short is done again by another.
+// short is done again by another; until then nobody can join.
 func (j *Job) Delete(ctx context.Context) error {
+	err := j.retry(ctx, "use", func(ctx context.Context) error {
+		_, err := j.once(ctx, doomScript, 0, j.record.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	for partition := range j.record.Partitions {
 		// Without its record no script changes the partition any more.
 		err := j.eachKey(ctx, []string{j.key(partition, "part")}, unlink)

@@ -118,6 +118,10 @@ func TestMaxPendingOfAll(t *testing.T) {
 	if got := add(t, j, entries...); !slices.Equal(got, []Outcome{Seen, Seen, Seen, Added, Full}) {
 		t.Errorf("after one was done: %v", got)
 	}
+	entries[4].Kind = Wanted
+	if got := add(t, j, entries[4], entries[4]); !slices.Equal(got, []Outcome{Added, Seen}) {
+		t.Errorf("what is wanted anyway: %v", got)
+	}
 }
 
 // Payloads and keys are bytes: nothing in them means anything to the scripts.
@@ -240,7 +244,7 @@ func TestMaxCounted(t *testing.T) {
 				var entries []Entry
 				for n := i; n < i+7; n++ {
 					e := entry(j, fmt.Sprint(n%10), fmt.Sprint(n))
-					e.Kind = Counted
+					e.Kind = []Kind{Counted, Wanted}[n%2]
 					entries = append(entries, e, Entry{Key: "other", Payload: []byte("x")})
 				}
 				outcomes, err := j.Add(t.Context(), entries...)

@@ -69,7 +69,7 @@ func (j *Job) begin(ctx context.Context) error {
 	}
 	for partition := 0; err == nil && partition < j.record.Partitions; partition++ {
 		err = j.retry(ctx, "use", func(ctx context.Context) error {
-			reply, err := j.once(ctx, beginScript, partition, j.record.ID)
+			reply, err := j.once(ctx, beginScript, partition, j.record.ID, partition)
 			if err != nil {
 				return err
 			}
@@ -92,6 +92,9 @@ func (j *Job) readRecord(reply any) error {
 	values, err := list(reply, 0)
 	if err != nil {
 		return err
+	}
+	if len(values) == 0 {
+		return fmt.Errorf("the job %s is being deleted; if that was cut short, pace fleet delete does the rest", j.o.Job)
 	}
 	fields := map[string]string{}
 	for i := 0; i+1 < len(values); i += 2 {

@@ -49,6 +49,10 @@ var (
 	beginText string
 	//go:embed scripts/job.lua
 	jobText string
+	//go:embed scripts/state.lua
+	stateText string
+	//go:embed scripts/doom.lua
+	doomText string
 )
 
 var (
@@ -71,6 +75,8 @@ var (
 	failScript    = redis.NewScript(common + failText)
 	beginScript   = redis.NewScript(beginText)
 	jobScript     = redis.NewScript(jobText)
+	stateScript   = redis.NewScript(common + stateText)
+	doomScript    = redis.NewScript(doomText)
 )
 
 // key returns a key of a partition.

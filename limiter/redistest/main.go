@@ -1,7 +1,7 @@
 package redistest
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,16 +21,23 @@ func Main(m *testing.M) {
 	}
 	dir, err := os.MkdirTemp("", tempPrefix)
 	if err == nil {
-		err = os.Setenv("TMPDIR", dir)
+		err = errors.Join(os.Chmod(dir, 0o755), os.Setenv("TMPDIR", dir)) // some tests run as another user
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		panic(err)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(dir)
-		os.Exit(code)
-	}), dialing)
+	goleak.VerifyTestMain(within{m, dir}, dialing)
+}
+
+// within is tests whose temporary files are in a folder.
+type within struct {
+	m   *testing.M
+	dir string
+}
+
+func (w within) Run() int {
+	defer func() { _ = os.RemoveAll(w.dir) }()
+	return w.m.Run()
 }
 
 // A go-redis that does not reach its server has a goroutine that tries again each second and, when it was closed, ends only

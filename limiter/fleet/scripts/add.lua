@@ -1,7 +1,7 @@
 -- ARGV: id, shards, most items that wait of one key, of all, most counted items ever (0: any number), then six for each
 -- entry:
---   kind    a: queue it if it is new; c: the same, and count it; f: queue it in any case; n: only note that it was seen;
---           ?: only ask
+--   kind    a: queue it if it is new; c: the same, and count it; w: the same, however many wait; f: queue it in any case;
+--           n: only note that it was seen; ?: only ask
 --   key, member of the seen-set ('' for none), another member that must not have been seen ('' for none),
 --   most items that the key is ever given (0: any number), payload
 -- Replies for each entry: 1 done, or new; 0 it was seen, or its group is not there; 2 the key had its items; 3 too much
@@ -17,8 +17,9 @@ local added, counted = 0, number(part, 'counted')
 local over = redis.call('HEXISTS', part, 'over') == 1
 
 local function full(kind, key, limit)
-  if kind == 'c' and mostCounted > 0 and counted >= mostCounted then return 4 end
+  if kind ~= 'a' and mostCounted > 0 and counted >= mostCounted then return 4 end
   if limit > 0 and number(tag .. 'adm', key) >= limit then return 2 end
+  if kind == 'w' then return end
   if mostOfAll > 0 and waiting + added >= mostOfAll then return 3 end
   if mostOfKey > 0 and redis.call('LLEN', tag .. 'q:' .. key) >= mostOfKey then return 3 end
 end
@@ -38,11 +39,11 @@ local function add(kind, key, member, unless, limit, payload)
   local group = groupOf(key)
   if kind ~= 'n' and group and noGroup(group) then return 0 end
   if unless ~= '' and seen(unless) then return 0 end
-  local why = (kind == 'a' or kind == 'c') and full(kind, key, limit)
+  local why = (kind == 'a' or kind == 'c' or kind == 'w') and full(kind, key, limit)
   if why then return member ~= '' and seen(member) and 0 or why end
   if member ~= '' and redis.call('SADD', shard(member), member) == 0 and kind ~= 'f' then return 0 end
   if kind ~= 'n' then push(key, limit, payload) end
-  if kind == 'c' then counted = counted + 1 end
+  if kind == 'c' or kind == 'w' then counted = counted + 1 end
   return 1
 end
 

@@ -1,0 +1,3 @@
+package copy
+
+func (d *dir) readOnly() bool { return false } // no fleet copies here
