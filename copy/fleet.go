@@ -1,6 +1,7 @@
 package copy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,9 @@ type fleetRun struct {
 	served    atomic.Bool // this worker has copied something
 }
 
-const fleetAttempts = 100 // kill -9 of many workers in a row is no fault of what they had in hand
+// FleetAttempts is after how many workers that ended with it in hand an item of a fleet's copy is given up, unless told
+// otherwise: that many are killed in a row without any fault of what they had in hand.
+const FleetAttempts = 100
 
 // checkFleet refuses what a fleet's copy cannot keep to.
 func checkFleet(o *Options) error {
@@ -102,7 +105,7 @@ func (r *run) runFleet(ctx context.Context) (Report, error) {
 // join takes part in the job, or makes it. over says that it was finished before, with so many failures.
 func (f *fleetRun) join(ctx context.Context) (over bool, failed int64, err error) {
 	fo := *f.Fleet
-	fo.MaxAttempts = fleetAttempts
+	fo.MaxAttempts = cmp.Or(fo.MaxAttempts, FleetAttempts)
 	if fo.Log == nil {
 		fo.Log = f.Log
 	}

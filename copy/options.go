@@ -94,7 +94,7 @@ type Options struct {
 	FailFast bool
 
 	// Fleet shares the copy with other processes, through a job on Redis; nil does not. All of them see the same file systems
-	// under the same paths. MaxAttempts is set by the copy.
+	// under the same paths. Its MaxAttempts of 0 means [FleetAttempts].
 	Fleet *fleet.Options
 
 	// Progress receives what the run does; nil for none.

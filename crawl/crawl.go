@@ -124,8 +124,9 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	}
 	c.counter.SetTotalKnown()
 	cut := c.sayTimeIsOver()
-	if err == nil {
-		c.sayFleet()
+	var dead int64
+	if err == nil && !cut {
+		dead, err = c.sayFleet(ctx)
 	}
 	// Without a state nothing could go on with what was cut short.
 	finished := err == nil && !cut || c.state == nil
@@ -137,6 +138,7 @@ func (c *crawler) run(ctx context.Context, seeds *seeds) (Report, error) {
 	report := Report{
 		Backend: c.client.Backend(), Workers: c.settled(), WorkerSteps: c.tuner.Steps(), Totals: c.counter.Totals(),
 		BrokenLinks: brokenLinks(c.outputs.all), LinksChecked: c.linksChecked.Load(), LinksFailed: c.linksFailed.Load(),
+		FailedElsewhere: dead,
 	}
 	if err == nil && report.Items == 1 && report.ItemsSkipped == 0 {
 		err = c.startErr

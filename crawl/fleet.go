@@ -123,6 +123,8 @@ func (c *crawler) plantFrom(ctx context.Context, source string, queue func() err
 		switch {
 		case errors.Is(err, fleet.ErrFinished):
 			return nil
+		case errors.Is(err, fleet.ErrUnread):
+			return &UsageError{fmt.Sprintf("the job %s is finished and takes no more URLs: begin another (--job)", c.o.Fleet.Job)}
 		case !errors.Is(err, fleet.ErrRestarted):
 			return err
 		}
@@ -164,10 +166,10 @@ func (c *crawler) watchFleet(ctx context.Context) (stop func()) {
 	}
 }
 
-// sayFleet tells why a run ended that did not do all there was.
-func (c *crawler) sayFleet() {
+// sayFleet tells why a run ended that did not do all there was. It returns how many pages of the job were given up.
+func (c *crawler) sayFleet(ctx context.Context) (dead int64, err error) {
 	if c.fleet == nil {
-		return
+		return 0, nil
 	}
 	c.fleet.mu.Lock()
 	drained := c.fleet.drained
@@ -178,7 +180,14 @@ func (c *crawler) sayFleet() {
 			c.o.Fleet.Job, finished.UTC().Format(time.RFC3339)))
 	case drained:
 		c.log.Warn("the job is drained: what is left of it waits for pace fleet resume")
+		return 0, nil
 	}
+	counts, err := c.o.job.Counts(ctx)
+	if counts.Dead > 0 {
+		c.log.Error(fmt.Sprintf("pages that were given up, because processes that had them in hand ended: %d; "+
+			"pace fleet status names them", counts.Dead))
+	}
+	return counts.Dead, err
 }
 
 // FleetURL returns the URL of an item as a fleet's job has it, or nothing for what is none.

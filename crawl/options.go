@@ -170,6 +170,9 @@ type Report struct {
 	LinksChecked, LinksFailed int64
 	// BrokenLinks are those that CheckLinks found, sorted by URL.
 	BrokenLinks []BrokenLink
+	// FailedElsewhere counts the pages that a fleet's job gave up because workers that had them in hand ended. They are no
+	// items of this run.
+	FailedElsewhere int64
 }
 
 // Scope is a choice of which hosts links may lead to. It implements flag.Value.

@@ -18,13 +18,15 @@ import (
 type copyFleet struct {
 	fleetFlags
 	lease    time.Duration
+	attempts int
 	settings map[string]string // of the job
 }
 
 func (f *copyFleet) flags() []cli.Flag {
 	return append(f.fleetFlags.flags(), valueFlag(groupFleet, "fleet-lease",
 		"hold a part of the work for `DURATION`, renewed at a third; what a dead process held waits so long",
-		into(&f.lease, durationKind, "30s")))
+		into(&f.lease, durationKind, "30s")),
+		attemptsFlag("a file or a part of one", filecopy.FleetAttempts, &f.attempts))
 }
 
 // Flags of copy that its job does not keep, besides those that say what is shown: where it goes and which names are left
@@ -188,6 +190,6 @@ func (f *copyFleet) options() *fleet.Options {
 		return nil
 	}
 	o := f.fleetFlags.options()
-	o.Lease, o.Settings = f.lease, f.settings
+	o.Lease, o.MaxAttempts, o.Settings = f.lease, f.attempts, f.settings
 	return &o
 }

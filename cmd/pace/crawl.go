@@ -284,7 +284,10 @@ func (f *crawlFlags) crawl(ctx context.Context, operands []string) error {
 }
 
 func (f *crawlFlags) outcome(rep crawl.Report) outcome {
-	done := outcome{backend: rep.Backend, workers: rep.Workers, steps: rep.WorkerSteps, totals: rep.Totals}
+	done := outcome{
+		backend: rep.Backend, workers: rep.Workers, steps: rep.WorkerSteps, totals: rep.Totals,
+		failedElsewhere: rep.FailedElsewhere,
+	}
 	if f.checkLinks {
 		done.broken = append([]crawl.BrokenLink{}, rep.BrokenLinks...)
 		done.linksChecked, done.linksFailed = &rep.LinksChecked, rep.LinksFailed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +57,7 @@ type shared struct {
 	lease      time.Duration
 	maxPending int
 	hostMost   int
+	attempts   int
 	expect     int64
 }
 
@@ -73,9 +75,17 @@ func (f *shared) flags() []cli.Flag {
 			into(&f.maxPending, many, "0")),
 		valueFlag(groupFleet, "max-pending-per-host", "leave a host's links out while `N` of its pages wait; 0 is unlimited",
 			into(&f.hostMost, many, "0")),
+		attemptsFlag("a page", fleet.DefaultMaxAttempts, &f.attempts),
 		valueFlag(groupFleet, "expect-urls", "make room in the job's seen-set for about `N` URLs, when it is begun",
 			into(&f.expect, expect, "1000000")),
 	)
+}
+
+// attemptsFlag is the flag that bounds how often something of a job is begun.
+func attemptsFlag(what string, usual int, to *int) cli.Flag {
+	return valueFlag(groupFleet, "max-attempts",
+		"give "+what+" up when `N` processes ended that had it in hand; pace fleet status lists what is dead",
+		into(to, countKind(1, 1<<31-1, "10"), strconv.Itoa(usual)))
 }
 
 // fleetOptions returns what the library is told of the fleet, or nil without one.
@@ -85,6 +95,7 @@ func (f *shared) fleetOptions() *fleet.Options {
 	}
 	o := f.options()
 	o.Lease, o.MaxPending, o.MaxPendingPerKey, o.Expect = f.lease, f.maxPending, f.hostMost, f.expect
+	o.MaxAttempts = f.attempts
 	return &o
 }
 

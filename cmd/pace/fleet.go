@@ -165,15 +165,18 @@ func (f *fleetCommand) read(ctx context.Context, job *fleet.Job) (*fleetStatus, 
 	s := &fleetStatus{
 		Job: f.job, Command: r.Settings[commandSetting], State: stateWord(c.State, r),
 		Created: r.Created.UTC(), Settings: r.Settings,
+		Workers: []fleet.Worker{}, Letters: []deadItem{}, // null is no list to those who read it
 		Added: c.Added, Done: c.Done, Pending: c.Pending(), Dead: c.Dead, Hosts: c.Keys, Leased: c.Leased, Sources: c.Sources,
 	}
 	if !r.Finished.IsZero() {
 		at := r.Finished.UTC()
 		s.Finished = &at
 	}
-	if s.Workers, err = job.Workers(ctx); err != nil {
+	workers, err := job.Workers(ctx)
+	if err != nil {
 		return nil, err
 	}
+	s.Workers = append(s.Workers, workers...)
 	if s.PerShard, err = job.PerShard(ctx); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 var fixedKeys = []string{"due", "held", "tok", "next", "gap", "note", "wish", "adm", "dead", "groups"}
 
 // What the job has once, in partition 0; the record is the last.
-var jobKeys = []string{"beats", "workers", "sources", "shared", "failed", "rates", "askers", "job"}
+var jobKeys = []string{"beats", "workers", "sources", "read", "shared", "failed", "rates", "askers", "job"}
 
 const keysAtOnce = 1000
 

@@ -41,7 +41,7 @@ type Options struct {
 	Gap time.Duration
 	// Patience is how long an operation waits for a server that does not answer. 0 means 2 minutes.
 	Patience time.Duration
-	// MaxAttempts is how often an item is handed out before it is dead. 0 means 10.
+	// MaxAttempts is how often an item is handed out before it is dead. 0 means [DefaultMaxAttempts].
 	MaxAttempts int
 	// MaxPending and MaxPendingPerKey bound the items that wait, of all keys and of each. 0 is unlimited. Each of several
 	// partitions has its part of MaxPending.
@@ -69,13 +69,15 @@ type Options struct {
 	Log *slog.Logger
 }
 
+// DefaultMaxAttempts is how often an item is handed out unless told otherwise.
+const DefaultMaxAttempts = 10
+
 const (
-	defaultLease       = 30 * time.Second
-	leastLease         = 100 * time.Millisecond
-	defaultPatience    = 2 * time.Minute
-	startPatience      = 10 * time.Second // who has just typed the address waits no longer for it
-	defaultMaxAttempts = 10
-	defaultKeep        = 7 * 24 * time.Hour
+	defaultLease    = 30 * time.Second
+	leastLease      = 100 * time.Millisecond
+	defaultPatience = 2 * time.Minute
+	startPatience   = 10 * time.Second // who has just typed the address waits no longer for it
+	defaultKeep     = 7 * 24 * time.Hour
 )
 
 // Errors that callers tell apart.
@@ -86,6 +88,8 @@ var (
 	ErrGone = errors.New("the job is gone: it was deleted, or the server lost it")
 	// ErrFinished says that a job takes nothing more.
 	ErrFinished = errors.New("the job is finished")
+	// ErrUnread says that a job takes nothing more, and that a source is not among what it had.
+	ErrUnread = errors.New("the job was finished without this source")
 	// ErrNoJob says that there is no job of that name.
 	ErrNoJob = errors.New("there is no job of that name")
 )
@@ -205,7 +209,7 @@ func (o *Options) setDefaults(cluster bool) {
 	o.Lease = max(o.Lease, leastLease)
 	o.Patience = patienceOf(*o)
 	if o.MaxAttempts == 0 {
-		o.MaxAttempts = defaultMaxAttempts
+		o.MaxAttempts = DefaultMaxAttempts
 	}
 	if o.Keep == 0 {
 		o.Keep = defaultKeep

@@ -226,8 +226,10 @@ func testSourceHoldsTheJobOpen(t *testing.T, url string) {
 	if !done(t, a) {
 		t.Errorf("not done: %+v", counts(t, a))
 	}
-	if err := b.OpenSource(t.Context(), "other"); err != ErrFinished {
-		t.Errorf("another source of a finished job: %v", err)
+	for name, want := range map[string]error{"list": ErrFinished, "other": ErrUnread} {
+		if err := b.OpenSource(t.Context(), name); err != want {
+			t.Errorf("%s of a finished job: %v", name, err)
+		}
 	}
 }
 

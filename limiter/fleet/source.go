@@ -7,13 +7,19 @@ import (
 
 // OpenSource keeps the job from looking finished while items are added from somewhere else than from items. Workers with
 // the same source may open it each; whoever closes it first says that all of it was added. A finished job is
-// [ErrFinished].
+// [ErrFinished] if that was done before, and else [ErrUnread].
 func (j *Job) OpenSource(ctx context.Context, name string) error {
 	reply, err := j.eval(ctx, sourceScript, 0, name, j.worker)
-	if err == nil && number(reply) == 0 {
-		err = ErrFinished
+	if err != nil {
+		return err
 	}
-	return err
+	switch number(reply) {
+	case 0:
+		return ErrUnread
+	case 2:
+		return ErrFinished
+	}
+	return nil
 }
 
 // CloseSource says that a source was read to its end. With a context of an era it is [ErrRestarted] if any part of the

@@ -22,5 +22,5 @@ for _, index in ipairs({'due', 'held'}) do
 end
 for _, name in ipairs({'due', 'held', 'tok', 'next', 'gap', 'note', 'wish', 'adm', 'dead', 'part'}) do expire(name) end
 -- What partition 0 has once for the job; its record is the last, and shows that all is done.
-for _, name in ipairs({'beats', 'workers', 'sources', 'shared', 'failed', 'rates', 'askers', 'job'}) do expire(name) end
+for _, name in ipairs({'beats', 'workers', 'sources', 'read', 'shared', 'failed', 'rates', 'askers', 'job'}) do expire(name) end
 return 1
