@@ -100,7 +100,7 @@ func (b *batch) close() {
 // add begins f, a file of at most one chunk in whose way is nothing.
 func (b *batch) add(ctx context.Context, f *file) error {
 	if err := b.wait(ctx, f.meta.size); err != nil {
-		return cancelled(ctx)
+		return f.end(ctx, err) // also that of a fleet's limit, which needs its Redis
 	}
 	if b.buf == nil {
 		b.buf = b.driver.buffer()
@@ -214,9 +214,13 @@ func (f *file) probed(ctx context.Context, t transfer) error {
 // if f has to go through a part file.
 func (f *file) createSmall() (bool, error) {
 	var err error
-	if f.node.hidden {
+	switch {
+	case f.fleet != nil:
+		err = f.fleet.create(f)
+		return err == nil, err
+	case f.node.hidden:
 		f.out, err = f.to.dir.create(f.to.name, permBits(f.meta.mode.Perm()))
-	} else {
+	default:
 		f.out, err = f.to.dir.createNameless(0o600)
 	}
 	switch {
@@ -235,6 +239,11 @@ func (f *file) createSmall() (bool, error) {
 // beginSmall decides how the data of f moves.
 func (f *file) beginSmall() error {
 	f.begun = true
+	if f.fleet != nil {
+		if err := f.fleet.task.lease.Check(); err != nil {
+			return err
+		}
+	}
 	shared, err := f.share(f.out)
 	if err != nil || shared {
 		return err
@@ -274,7 +283,11 @@ func (f *file) finishSmall(ctx context.Context) error {
 	if err == nil {
 		err = f.settle(ctx)
 	}
-	if err == nil && !f.node.hidden {
+	switch {
+	case err != nil:
+	case f.fleet != nil:
+		err = f.fleet.name(f)
+	case !f.node.hidden:
 		// Someone may be faster, and is to be replaced or kept. Or there is no /proc.
 		f.unnamed = f.to.dir.nameFile(f.out, f.to.name) != nil
 	}
@@ -311,9 +324,10 @@ func (f *file) endSmall(ctx context.Context, err error) error {
 
 // dropSmall closes what was begun, and removes it if it has a name.
 func (f *file) dropSmall() {
-	if f.node.hidden {
+	switch {
+	case f.node != nil && f.node.hidden:
 		(&part{f.out, f.to.dir, f.to.name}).discard()
-		return
+	case f.part == nil: // else it goes when f is released
+		_ = f.out.Close()
 	}
-	_ = f.out.Close()
 }

@@ -99,6 +99,10 @@ func (f *file) startInTree(ctx context.Context, b *batch) error {
 
 // byPart lets f go through a part file when its turn has come. It is opened again then: a directory may have many.
 func (f *file) byPart() {
+	if f.fleet != nil {
+		f.fleet.setApart(f)
+		return
+	}
 	_ = f.in.Close()
 	f.in = nil
 	f.engine.later(f.start)

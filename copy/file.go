@@ -38,6 +38,8 @@ type file struct {
 	streams  bool   // its length is not known before
 	unnamed  bool   // it could not get its name
 
+	fleet *fleetTogether // if it is a small file that a fleet copies, which is in no node
+
 	portions
 }
 
@@ -222,6 +224,9 @@ func (f *file) settle(ctx context.Context) error {
 
 // end is the last of a file. err is what became of it; the error returned is one that ends the run.
 func (f *file) end(ctx context.Context, err error) error {
+	if f.fleet != nil {
+		return f.fleet.ended(ctx, f, err)
+	}
 	f.live.remove(f)
 	whole := err == nil && (!f.skip || f.current)
 	f.release(err != nil && f.resumable(ctx, err))

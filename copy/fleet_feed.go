@@ -115,7 +115,7 @@ func (e *fleetFeed) take() (job, time.Duration, error) {
 	switch {
 	case e.err != nil:
 		return nil, 0, e.err
-	case due || len(e.queue) == 0 && len(e.done) > 0:
+	case due || len(e.done) > 0 && e.dry():
 		return e.settling(), 0, nil
 	case len(e.queue) > 0:
 		t := e.queue[0]
@@ -129,6 +129,12 @@ func (e *fleetFeed) take() (job, time.Duration, error) {
 		return nil, 0, io.EOF
 	}
 	return nil, fleetPoll, nil
+}
+
+// dry says that nothing comes before something is acknowledged. While keys are being asked for, what is done can wait: of
+// many small files a sync for each few would take longer than the copying. It requires that mu is held.
+func (e *fleetFeed) dry() bool {
+	return len(e.queue) == 0 && (e.idle.Load() || e.over)
 }
 
 // syncEach is how much may be written and not acknowledged. Where a rate is what holds the copy back, syncs cost nothing,

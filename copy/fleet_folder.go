@@ -180,10 +180,18 @@ func (f *fleetRun) endFolder(ctx context.Context, source int, rel string) error 
 	return f.ground.endFolder(ctx, f.lands(source, rel), outcomes[0] == fleet.Seen, f.shelves[source], rel)
 }
 
-// doNames copies what one worker does alone, one after another.
+// doNames copies what one worker does alone: small files together, as far as they go together, and all else one after
+// another.
 func (f *fleetRun) doNames(ctx context.Context, t *task) error {
 	defer f.holdFolder(t.item.source, t.item.rel)()
-	for _, name := range t.item.names {
+	names := t.item.names
+	if t.item.kind == itemSmall {
+		var err error
+		if names, err = f.copyTogether(ctx, t); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
 		if err := t.lease.Check(); err != nil {
 			return err
 		}

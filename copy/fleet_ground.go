@@ -24,6 +24,8 @@ type localGround struct {
 
 	tries atomic.Int64
 	held  heldFolders
+
+	noNameless atomic.Bool // files without a name are not to be had, or cannot get one
 }
 
 func newLocalGround(r *run, path, job, id, worker string) (*localGround, error) {

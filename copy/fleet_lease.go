@@ -125,6 +125,7 @@ func (e *fleetFeed) ask() (time.Duration, error) {
 		return 0, err
 	}
 	e.idle.Store(true)
+	wake(e.ready)
 	pause := fleetPoll
 	if a.Wait >= 0 {
 		pause = min(pause, max(a.Wait, 5*time.Millisecond))

@@ -35,14 +35,10 @@ func (s *fleetSmall) create(ctx context.Context, what found) (need, error) {
 	}
 	in, m := localFile(s.from, what)
 	f := &incoming{run: s.ground.run, to: to, given: to.dir, below: true, meta: m}
-	name := s.ground.partOf(to.name, fmt.Sprintf("-%s%x", s.ground.me, s.ground.tries.Add(1)))
-	out, err := to.dir.create(name, 0o600)
-	if err != nil {
-		err = fmt.Errorf("cannot create %s: %w", to.shown, to.dir.noInode(to.shown, because(err)))
+	if err := s.ground.newPart(f); err != nil {
 		_ = to.dir.close()
 		return need{}, err
 	}
-	f.out, f.part = out, &part{out, to.dir, name}
 	s.in, s.written = f, &writtenSums{}
 	f.extents = wholeOf(what)
 	if what.size <= 0 {
@@ -54,6 +50,17 @@ func (s *fleetSmall) create(ctx context.Context, what found) (need, error) {
 		}
 	}
 	return need{extents: f.extents}, f.makeRoom(ctx, f.dataSize())
+}
+
+// newPart makes the part of one attempt at a file.
+func (g *localGround) newPart(f *incoming) error {
+	name := g.partOf(f.to.name, fmt.Sprintf("-%s%x", g.me, g.tries.Add(1)))
+	out, err := f.to.dir.create(name, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot create %s: %w", f.to.shown, f.to.dir.noInode(f.to.shown, because(err)))
+	}
+	f.out, f.part = out, &part{out, f.to.dir, name}
+	return nil
 }
 
 func (s *fleetSmall) write(ctx context.Context, p []byte, off int64) error {
@@ -124,9 +131,7 @@ func verifyWritten(ctx context.Context, f *incoming, sums *writtenSums) error {
 
 // keepFile gives a file all that it has besides its bytes.
 func (g *localGround) keepFile(f *incoming, in *os.File, m meta) error {
-	if g.Archive && m.nlink > 1 {
-		g.warn("hard links", f.to.shown, errNoLinks)
-	}
+	g.warnOfLinks(f.to.shown, m)
 	if err := f.keep(f.out, in, f.to.shown, m); err != nil {
 		return err
 	}
@@ -136,6 +141,12 @@ func (g *localGround) keepFile(f *incoming, in *os.File, m meta) error {
 		}
 	}
 	return nil
+}
+
+func (g *localGround) warnOfLinks(shown string, m meta) {
+	if g.Archive && m.nlink > 1 {
+		g.warn("hard links", shown, errNoLinks)
+	}
 }
 
 var errNoLinks = errors.New("each name is copied by whoever comes to it")

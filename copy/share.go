@@ -5,9 +5,9 @@ import (
 	"os"
 )
 
-// share lets the file system share the data, if that is wished for and can be done.
+// share lets the file system share the data, if that is wished for and can be done. A fleet does not.
 func (f *file) share(out *os.File) (bool, error) {
-	if f.Reflink == ReflinkNever || f.meta.size == 0 || f.Reflink == ReflinkAuto && f.node != nil && f.node.tree.noClone.Load() {
+	if f.Reflink == ReflinkNever || f.fleet != nil || f.meta.size == 0 || f.Reflink == ReflinkAuto && f.node != nil && f.node.tree.noClone.Load() {
 		return false, nil
 	}
 	err := clone(out, f.in)
