@@ -7,7 +7,8 @@ import (
 
 // share lets the file system share the data, if that is wished for and can be done. A fleet does not.
 func (f *file) share(out *os.File) (bool, error) {
-	if f.Reflink == ReflinkNever || f.fleet != nil || f.meta.size == 0 || f.Reflink == ReflinkAuto && f.node != nil && f.node.tree.noClone.Load() {
+	known := f.Reflink == ReflinkAuto && f.node != nil && f.node.tree.noClone.Load()
+	if f.Reflink == ReflinkNever || f.fleet != nil || f.meta.size == 0 || known {
 		return false, nil
 	}
 	err := clone(out, f.in)
