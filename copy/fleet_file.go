@@ -72,6 +72,9 @@ func (f *fleetRun) beginLarge(ctx context.Context, t *task, name string) (begun,
 		Keys: rankFirst + name + "/", Items: int((what.size-1)/chunk + 1), PerKey: stripeChunks, Payload: all.String(),
 	})
 	f.feed.hungry.Store(true)
+	if t.lease.Check() != nil {
+		return false, false, f.unbegin(to, token, name, it)
+	}
 	return true, false, ofJob(err)
 }
 

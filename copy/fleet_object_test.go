@@ -1,6 +1,7 @@
 package copy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -261,6 +262,91 @@ func TestFleetEndsNoUploadTooEarly(t *testing.T) {
 		t.Error(err)
 	}
 	g.holds(t, "key", data)
+}
+
+// A worker whose lease ends while the store begins an upload for it ends that upload: others are done with the object, and do
+// not look for it any more.
+func TestFleetBeginsAnUploadTooLate(t *testing.T) {
+	g := newGateway(t)
+	data := random(6 * mib)
+	for name, lost := range map[string]bool{"the answer arrives": false, "the answer is lost": true} {
+		t.Run(name, func(t *testing.T) {
+			ctx, end := context.WithCancelCause(t.Context())
+			begun := 0
+			front := g.front(t, func(w http.ResponseWriter, r *http.Request) bool {
+				if !documents["create"](r) {
+					return false
+				}
+				answer := httptest.NewRecorder()
+				forward(t, answer, r, g.URL)
+				begun++
+				end(fleet.ErrLost)
+				select { // a client that does not wait has gone by then
+				case <-r.Context().Done():
+				case <-time.After(200 * time.Millisecond):
+				}
+				if lost {
+					abort()
+				}
+				maps.Copy(w.Header(), answer.Header())
+				w.WriteHeader(answer.Code)
+				_, _ = w.Write(answer.Body.Bytes())
+				return true
+			})
+			r, ground := inStore(t, g, func(o *Options) { o.S3.Endpoint = front })
+			from := localBytes(t, r, data)
+			what, err := from.open(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			large := ground.large("late", from)
+			token, _, err := large.begin(ctx, what, 0)
+			if lost != (err != nil) {
+				t.Errorf("got %v", err)
+			}
+			large.repair()
+			large.abort(t.Context(), token)
+			if left := g.uploads(t); begun != 1 || len(left) > 0 {
+				t.Errorf("%d uploads were begun, %d are left", begun, len(left))
+			}
+		})
+	}
+}
+
+// So does one that would have sent the object alone.
+func TestFleetBeginsAnObjectTooLate(t *testing.T) {
+	g := newGateway(t)
+	ctx, end := context.WithCancelCause(t.Context())
+	front := g.front(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if documents["create"](r) {
+			end(fleet.ErrLost)
+			select {
+			case <-r.Context().Done():
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
+		return false
+	})
+	r, ground := inStore(t, g, func(o *Options) { o.S3.Endpoint = front })
+	from := localBytes(t, r, random(6*mib))
+	what, err := from.open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := ground.small("late", from, func() error { return context.Cause(ctx) })
+	if _, err := one.begin(ctx, what); err != nil {
+		t.Errorf("got %v", err)
+	}
+	if len(g.uploads(t)) != 1 {
+		t.Error("no upload was begun")
+	}
+	if err := one.write(ctx, random(5*mib), 0); !errors.Is(err, fleet.ErrLost) {
+		t.Errorf("got %v", err)
+	}
+	one.abort(true)
+	if left := g.uploads(t); len(left) > 0 {
+		t.Errorf("%d uploads are left", len(left))
+	}
 }
 
 // A source that changes in the middle fails, whichever way it goes, and nothing has its name.

@@ -19,12 +19,13 @@ type fleetUpload struct {
 	*s3Sink
 	ground *objectGround
 	reader source
+	mine   bool // this is who has begun it, or has tried to
 }
 
 // begin begins an upload. Its id is the token, with what all must know of it.
 func (u *fleetUpload) begin(ctx context.Context, what found, _ int64) (string, int64, error) {
 	u.what, u.part = what, u.partFor(what.size)
-	u.parts, u.read = map[int]minio.ObjectPart{}, newTurns()
+	u.parts, u.read, u.mine = map[int]minio.ObjectPart{}, newTurns(), true
 	if err := u.beginUpload(ctx); err != nil {
 		return "", 0, u.failed(ctx, err)
 	}
@@ -148,18 +149,20 @@ func (u *fleetUpload) sumOf(ctx context.Context, c chunk) (partSums, error) {
 }
 
 // abort ends what others have begun of the object too, unless this is who has begun it, and only says that it was too late.
+// Who does not know what it has begun, for the answer was lost, has to look for it.
 func (u *fleetUpload) abort(ctx context.Context, token string) {
-	mine := u.id != ""
-	if !mine && u.take(token) != nil {
-		return
-	}
+	known := u.id != "" || u.take(token) == nil
 	u.abortUpload()
-	if !mine {
+	if !u.mine || !known {
 		u.ground.endOthers(ctx, u.s3Sink, "")
 	}
 }
 
 func (u *fleetUpload) close() {}
 
-// repair has nothing to do: a part that comes after the upload has ended changes nothing of the object.
-func (u *fleetUpload) repair() {}
+// repair ends an upload that was begun too late: nobody else knows of it. A part that comes too late changes nothing.
+func (u *fleetUpload) repair() {
+	if u.mine {
+		u.abortUpload()
+	}
+}

@@ -66,6 +66,11 @@ func (s *s3Sink) beginUpload(ctx context.Context) error {
 	}()
 	return s.summed(ctx, func(ctx context.Context, with bool) (err error) {
 		tries++
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		ctx, done := lingering(ctx)
+		defer done()
 		opts := s.options()
 		if s.withSums = with && s.within == nil; s.withSums { // what the store copies itself it knows the sums of
 			opts.UserMetadata["X-Amz-Checksum-Algorithm"] = "CRC32C"
@@ -73,6 +78,21 @@ func (s *s3Sink) beginUpload(ctx context.Context) error {
 		s.id, err = s.core.NewMultipartUpload(ctx, s.at.bucket, s.at.key, opts)
 		return err
 	})
+}
+
+// lingerTime is how long the answer to a request is waited for that nobody needs any more.
+const lingerTime = 2 * time.Second
+
+// lingering returns a context that outlasts ctx by lingerTime: an upload whose id never arrives is one that nobody ends.
+func lingering(ctx context.Context) (_ context.Context, done func()) {
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(lingerTime, func() { cancel(context.Cause(ctx)) })
+	})
+	return longer, func() {
+		stop()
+		cancel(nil)
+	}
 }
 
 // findLost finds the uploads that requests have begun whose answers were lost: those that were not there before. They end

@@ -165,7 +165,11 @@ func (f *fleetFlags) recorded(ctx context.Context, command string) (map[string]s
 func (f *fleetFlags) resumeWords(command string) string {
 	at := f.url
 	if scheme, rest, ok := strings.Cut(at, "://"); ok {
-		at = scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]
+		authority, query, _ := strings.Cut(rest, "?")
+		at = scheme + "://" + authority[strings.LastIndexByte(authority, '@')+1:]
+		if query != "" {
+			at += "?" + query
+		}
 	}
 	return "pace " + command + " --fleet " + shellWord(at) + " --job " + shellWord(f.job)
 }

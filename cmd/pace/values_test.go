@@ -21,6 +21,22 @@ func checkKind[T comparable](t *testing.T, name string, k kind[T], good map[stri
 	}
 }
 
+// The command that joins a job again is what the user has typed, without the password.
+func TestResumeWords(t *testing.T) {
+	for url, want := range map[string]string{
+		"redis://a:1":                             "redis://a:1",
+		"redis://u:p@ss@a:1,b:2/3":                "'redis://a:1,b:2/3'",
+		"rediss://:p@a:1?cluster=true":            "'rediss://a:1?cluster=true'",
+		"redis://a:1?prefix=x@y":                  "'redis://a:1?prefix=x@y'",
+		"redis://u:p@a:1?prefix=x@y&cluster=true": "'redis://a:1?prefix=x@y&cluster=true'",
+	} {
+		f := &fleetFlags{url: url, job: "it"}
+		if got := f.resumeWords("copy"); got != "pace copy --fleet "+want+" --job it" {
+			t.Errorf("%s: %s", url, got)
+		}
+	}
+}
+
 func TestValues(t *testing.T) {
 	checkKind(t, "size", sizeKind, map[string]int64{
 		"0": 0, "4096": 4096, "64KiB": 64 << 10, "1MiB": 1 << 20, "1.5GiB": 3 << 29, "2GB": 2e9, "1 MiB": 1 << 20,

@@ -304,6 +304,27 @@ func TestServersThatAreRefused(t *testing.T) {
 	})
 }
 
+// A Cluster's server that is taken for a single one is not waited for: it will never have the job's keys.
+func TestClusterIsNamed(t *testing.T) {
+	servers := redistest.StartCluster(t)
+	refused := 0
+	for _, s := range servers {
+		j, err := Open(t.Context(), Options{URL: s.URL, Job: "job"})
+		if err == nil {
+			_ = j.Delete(t.Context())
+			_ = j.Close(t.Context())
+			continue
+		}
+		refused++
+		if !strings.Contains(err.Error(), "cluster=true") || errors.As(err, new(*UnreachableError)) {
+			t.Errorf("%v", err)
+		}
+	}
+	if refused != len(servers)-1 {
+		t.Errorf("%d of %d servers refused the job, whose keys one has", refused, len(servers))
+	}
+}
+
 // A server without room is waited for, and then named; nothing is half done.
 func TestFullServer(t *testing.T) {
 	s := redistest.Start(t)
@@ -353,7 +374,12 @@ func TestURLs(t *testing.T) {
 		{"redis://:p@a:1,b:2,[::1]:3", "a:1,b:2,[::1]:3", "pace", ":p", 0, true, false, true},
 		{"redis://a:1?cluster=true&prefix=y", "a:1", "y", "", 0, true, false, true},
 		{"redis://a:1?prefix={x}", "", "", "", 0, false, false, false},
+		{"redis://a:1?prefix=", "", "", "", 0, false, false, false},
+		{"redis://a:1?cluster=false", "a:1", "pace", "", 0, false, false, true},
+		{"redis://a:1?cluster=yes", "", "", "", 0, false, false, false},
+		{"redis://a:1,b:2?cluster=false", "", "", "", 0, false, false, false},
 		{"redis://a:1?colour=red", "", "", "", 0, false, false, false},
+		{"redis://a:1?read_timeout=1s", "", "", "", 0, false, false, false},
 		{"http://a:1", "", "", "", 0, false, false, false},
 		{"redis://a:1,,b:2", "", "", "", 0, false, false, false},
 		{"a:1", "", "", "", 0, false, false, false},

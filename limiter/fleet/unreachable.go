@@ -84,6 +84,9 @@ func (j *Job) retry(ctx context.Context, verb string, do func(context.Context) e
 			return &DeniedError{Addr: j.addr, err: err}
 		case foreign(err):
 			return fmt.Errorf("what answers at %s is no redis: %w", j.addr, err)
+		case j.astray(err):
+			return fmt.Errorf("redis at %s is one of a Cluster: add ?cluster=true to --fleet, or name several of its hosts "+
+				"(%w)", j.addr, err)
 		case !passing(err):
 			return fmt.Errorf("cannot %s redis at %s: %w", verb, j.addr, err)
 		}
@@ -156,6 +159,12 @@ func saysAny(err error, words []string) bool {
 
 // foreign says whether a reply is of another protocol. The client has no type for that.
 func foreign(err error) bool { return strings.HasPrefix(err.Error(), "redis: can't parse ") }
+
+// astray says whether a server sent a client elsewhere that goes to none but that server.
+func (j *Job) astray(err error) bool {
+	_, alone := j.rdb.(*redis.Client)
+	return alone && saysAny(err, []string{"MOVED", "ASK"})
+}
 
 // failedTLS says whether TLS itself failed: who does not speak it, or cannot prove who it is, will not later.
 func failedTLS(err error) bool {

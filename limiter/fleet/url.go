@@ -33,25 +33,13 @@ func parseURL(text string) (place, error) {
 		user, hosts = authority[:i+1], authority[i+1:]
 	}
 	p := place{prefix: defaultPrefix, cluster: strings.Contains(hosts, ",")}
-	var other []string
-	for part := range strings.SplitSeq(query, "&") {
-		switch name, value, _ := strings.Cut(part, "="); name {
-		case "prefix":
-			p.prefix = value
-		case "cluster":
-			p.cluster = p.cluster || value == "true"
-		case "":
-		default:
-			other = append(other, part)
-		}
-	}
-	if strings.ContainsAny(p.prefix, "{}") || p.prefix == "" {
-		return place{}, fmt.Errorf("the fleet's prefix %q is empty or has braces", p.prefix)
+	if err := p.setParameters(query); err != nil {
+		return place{}, err
 	}
 	var addrs []string
 	var one *redis.Options
 	for host := range strings.SplitSeq(hosts, ",") {
-		o, err := redis.ParseURL(scheme + "://" + user + host + "/" + db + "?" + strings.Join(other, "&"))
+		o, err := redis.ParseURL(scheme + "://" + user + host + "/" + db)
 		if err != nil || host == "" {
 			return place{}, hidden
 		}
@@ -67,4 +55,23 @@ func parseURL(text string) (place, error) {
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 	return p, nil
+}
+
+// setParameters reads what stands behind the question mark.
+func (p *place) setParameters(query string) error {
+	for part := range strings.SplitSeq(query, "&") {
+		switch name, value, _ := strings.Cut(part, "="); {
+		case name == "prefix":
+			if strings.ContainsAny(value, "{}") || value == "" {
+				return fmt.Errorf("the fleet's prefix %q is empty or has braces", value)
+			}
+			p.prefix = value
+		case name == "cluster" && value == "true":
+			p.cluster = true
+		case name == "cluster" && value == "false" && !p.cluster: // several hosts are one
+		case part != "":
+			return fmt.Errorf("the fleet's URL has %q: use prefix=TEXT, cluster=true", name)
+		}
+	}
+	return nil
 }
