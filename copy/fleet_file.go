@@ -45,7 +45,7 @@ func (f *fleetRun) beginLarge(ctx context.Context, t *task, name string) (begun,
 		return false, skipped, err
 	}
 	t.synced = true
-	if skipped, err = f.ground.stays(ctx, lands, from, what); skipped || err != nil {
+	if skipped, err = f.ground.stays(ctx, lands, shelf.shown(it.rel), from, what); skipped || err != nil {
 		return false, skipped, err
 	}
 	if err := t.lease.Check(); err != nil {

@@ -256,7 +256,7 @@ func (f *fleetRun) copySmall(ctx context.Context, t *task, rel string) (skipped 
 
 func (f *fleetRun) copyFound(ctx context.Context, t *task, rel string, from source, what found) (skipped bool, err error) {
 	lands := f.lands(t.item.source, rel)
-	if skipped, err := f.ground.stays(ctx, lands, from, what); skipped || err != nil {
+	if skipped, err := f.ground.stays(ctx, lands, f.shelves[t.item.source].shown(rel), from, what); skipped || err != nil {
 		return skipped, err
 	}
 	y := &relay{

@@ -179,7 +179,7 @@ func (g *localGround) entry(_ context.Context, rel string, from shelf, fromRel s
 	return skipped, to.dir.noInode(to.shown, err)
 }
 
-func (g *localGround) stays(ctx context.Context, rel string, from source, what found) (bool, error) {
+func (g *localGround) stays(ctx context.Context, rel, shown string, from source, what found) (bool, error) {
 	at, err := g.place(rel)
 	if err != nil {
 		return false, err
@@ -195,9 +195,9 @@ func (g *localGround) stays(ctx context.Context, rel string, from source, what f
 	in, m := localFile(from, what)
 	switch {
 	case sameFile(now, m):
-		return false, usagef("%s and %s are the same file", g.shown(rel), at.shown)
+		return false, usagef("%s and %s are the same file", shown, at.shown)
 	case now.mode.IsDir() && !g.NoClobber:
-		return false, fmt.Errorf("cannot overwrite directory %s with non-directory", at.shown)
+		return false, fmt.Errorf("cannot overwrite directory %s with non-directory %s", at.shown, shown)
 	case g.run.stays(now, m):
 		return true, nil
 	case !g.Checksum:
@@ -205,7 +205,7 @@ func (g *localGround) stays(ctx context.Context, rel string, from source, what f
 	case in == nil:
 		return g.hasObject(ctx, at, now, from)
 	}
-	f := &file{incoming: incoming{run: g.run, to: at, meta: m}, in: in, from: place{shown: g.shown(rel)}}
+	f := &file{incoming: incoming{run: g.run, to: at, meta: m}, in: in, from: place{shown: shown}}
 	return f.hasSame(ctx)
 }
 

@@ -42,7 +42,7 @@ func (g *objectGround) entry(_ context.Context, _ string, from shelf, fromRel st
 	return true, nil
 }
 
-func (g *objectGround) stays(ctx context.Context, rel string, from source, what found) (bool, error) {
+func (g *objectGround) stays(ctx context.Context, rel, _ string, from source, what found) (bool, error) {
 	at := g.place(rel)
 	if src, ok := from.(*s3Source); ok && src.at == at {
 		return false, usagef("%s and %s are the same object", src.at, at)

@@ -47,8 +47,8 @@ type ground interface {
 	// entry copies what is neither a folder nor a regular file.
 	entry(ctx context.Context, rel string, from shelf, fromRel string) (skipped bool, err error)
 
-	// stays says whether what is there already is to stay.
-	stays(ctx context.Context, rel string, from source, what found) (bool, error)
+	// stays says whether what is there already is to stay. Messages call from by what is shown of it.
+	stays(ctx context.Context, rel, shown string, from source, what found) (bool, error)
 	// small returns where a file goes that one worker copies alone. fence is called just before it has its name.
 	small(rel string, from source, fence func() error) sink
 	// large returns where a file goes that many copy together.
