@@ -19,7 +19,11 @@ import (
 // TestFrontierReopened interrupts random crawls at random times and goes on with them: every page ends once, in one of
 // the runs.
 func TestFrontierReopened(t *testing.T) {
-	for seed := range uint64(20) {
+	seeds := uint64(20)
+	if raceDetector {
+		seeds = 8
+	}
+	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			files := vfs.NewMem()

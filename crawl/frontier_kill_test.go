@@ -76,7 +76,7 @@ func killFill(tb testing.TB, dir string, from, n int) (said int) {
 func TestFrontierKilled(t *testing.T) {
 	dir := t.TempDir()
 	from := 0
-	for range 5 {
+	for range 3 {
 		said := killFill(t, dir, from, 100+rand.IntN(300))
 		s, err := openStore(dir, nil, unsynced{vfs.Default})
 		if err != nil {

@@ -139,6 +139,9 @@ func TestFrontierUnderRandomFates(t *testing.T) {
 				case m == limiter.Async:
 					seeds = 300
 				}
+				if raceDetector {
+					seeds /= 2
+				}
 				for seed := range seeds {
 					synctest.Test(t, func(t *testing.T) { randomFates(t, name, redis, m, seed) })
 					if t.Failed() {
