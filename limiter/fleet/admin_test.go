@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"pace/limiter/redistest"
 )
 
@@ -194,7 +192,7 @@ func TestFinisherDies(t *testing.T) {
 	late.die()
 	j.die()
 	for _, step := range []struct {
-		script *redis.Script
+		script script
 		args   []any
 	}{{finishScript, nil}, {tidyScript, []any{j.record.Shards, j.o.Keep.Milliseconds()}}} {
 		if reply, err := j.eval(t.Context(), step.script, 0, step.args...); err != nil || number(reply) == 2 {

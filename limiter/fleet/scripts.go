@@ -2,81 +2,57 @@ package fleet
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"fmt"
+	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
 
-var (
-	//go:embed scripts/common.lua
-	common string
-	//go:embed scripts/add.lua
-	addText string
-	//go:embed scripts/lease.lua
-	leaseText string
-	//go:embed scripts/ack.lua
-	ackText string
-	//go:embed scripts/renew.lua
-	renewText string
-	//go:embed scripts/release.lua
-	releaseText string
-	//go:embed scripts/beat.lua
-	beatText string
-	//go:embed scripts/bury.lua
-	buryText string
-	//go:embed scripts/source.lua
-	sourceText string
-	//go:embed scripts/finish.lua
-	finishText string
-	//go:embed scripts/tidy.lua
-	tidyText string
-	//go:embed scripts/share.lua
-	shareText string
-	//go:embed scripts/once.lua
-	onceText string
-	//go:embed scripts/rate.lua
-	rateText string
-	//go:embed scripts/claim.lua
-	claimText string
-	//go:embed scripts/group.lua
-	groupText string
-	//go:embed scripts/child.lua
-	childText string
-	//go:embed scripts/fail.lua
-	failText string
-	//go:embed scripts/begin.lua
-	beginText string
-	//go:embed scripts/job.lua
-	jobText string
-	//go:embed scripts/state.lua
-	stateText string
-	//go:embed scripts/doom.lua
-	doomText string
-)
+// script is a Lua script. Its text is put together, and hashed, when it first runs: who has no fleet pays nothing for it.
+type script func() *redis.Script
+
+// luaScript returns the script that these files are, one after another.
+func luaScript(files ...string) script {
+	return sync.OnceValue(func() *redis.Script {
+		var text strings.Builder
+		for _, name := range files {
+			part, err := scriptFiles.ReadFile("scripts/" + name + ".lua")
+			if err != nil {
+				panic(err) // it is none of those below
+			}
+			_, _ = text.Write(part) // never fails
+		}
+		return redis.NewScript(text.String())
+	})
+}
+
+//go:embed scripts/*.lua
+var scriptFiles embed.FS
 
 var (
-	addScript     = redis.NewScript(common + addText)
-	leaseScript   = redis.NewScript(common + leaseText)
-	ackScript     = redis.NewScript(common + ackText)
-	renewScript   = redis.NewScript(common + renewText)
-	releaseScript = redis.NewScript(common + releaseText)
-	beatScript    = redis.NewScript(common + beatText)
-	buryScript    = redis.NewScript(common + buryText)
-	sourceScript  = redis.NewScript(common + sourceText)
-	finishScript  = redis.NewScript(common + finishText)
-	tidyScript    = redis.NewScript(common + tidyText)
-	shareScript   = redis.NewScript(common + shareText)
-	onceScript    = redis.NewScript(common + onceText)
-	rateScript    = redis.NewScript(common + rateText)
-	claimScript   = redis.NewScript(common + claimText)
-	groupScript   = redis.NewScript(common + groupText)
-	childScript   = redis.NewScript(common + childText)
-	failScript    = redis.NewScript(common + failText)
-	beginScript   = redis.NewScript(beginText)
-	jobScript     = redis.NewScript(jobText)
-	stateScript   = redis.NewScript(common + stateText)
-	doomScript    = redis.NewScript(doomText)
+	addScript     = luaScript("common", "add")
+	leaseScript   = luaScript("common", "lease")
+	ackScript     = luaScript("common", "ack")
+	renewScript   = luaScript("common", "renew")
+	releaseScript = luaScript("common", "release")
+	beatScript    = luaScript("common", "beat")
+	buryScript    = luaScript("common", "bury")
+	sourceScript  = luaScript("common", "source")
+	finishScript  = luaScript("common", "finish")
+	tidyScript    = luaScript("common", "tidy")
+	shareScript   = luaScript("common", "share")
+	onceScript    = luaScript("common", "once")
+	rateScript    = luaScript("common", "rate")
+	claimScript   = luaScript("common", "claim")
+	groupScript   = luaScript("common", "group")
+	childScript   = luaScript("common", "child")
+	failScript    = luaScript("common", "fail")
+	beginScript   = luaScript("begin")
+	jobScript     = luaScript("job")
+	stateScript   = luaScript("common", "state")
+	doomScript    = luaScript("doom")
 )
 
 // key returns a key of a partition.
@@ -85,8 +61,8 @@ func (j *Job) key(partition int, name string) string {
 }
 
 // once runs a script in a partition, by its hash where the server has it.
-func (j *Job) once(ctx context.Context, s *redis.Script, partition int, args ...any) (any, error) {
-	reply, err := s.Run(ctx, j.rdb, []string{j.key(partition, "part")}, args...).Result()
+func (j *Job) once(ctx context.Context, s script, partition int, args ...any) (any, error) {
+	reply, err := s().Run(ctx, j.rdb, []string{j.key(partition, "part")}, args...).Result()
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +74,7 @@ func (j *Job) once(ctx context.Context, s *redis.Script, partition int, args ...
 
 // eval runs a script that begins as common does, again and again while the server cannot be reached, and the era that ctx
 // is of lasts.
-func (j *Job) eval(ctx context.Context, s *redis.Script, partition int, args ...any) (reply any, err error) {
+func (j *Job) eval(ctx context.Context, s script, partition int, args ...any) (reply any, err error) {
 	all := append([]any{j.record.ID}, args...)
 	era, fenced := eraOf(ctx)
 	err = j.retry(ctx, "use", func(ctx context.Context) (err error) {
