@@ -70,8 +70,13 @@ func (k killedCrawl) options() Options {
 	return o
 }
 
-// stamps is the file of what a child notes, a line each: what happened, the host, the nanoseconds since 1970.
+// stamps is the file of what a child notes, a line of stampSize bytes each: what happened, the host, the nanoseconds since
+// 1970.
 func (k killedCrawl) stamps() string { return filepath.Join(k.Dir, "stamps") }
+
+// stampSize divides the size of a page of memory: a process that is killed in write(2) can leave what it has written of the
+// pages before, so a line of any other size would at times be torn, and the next process' line go on in it.
+const stampSize = 64
 
 // TestCrawlChild is no test but the process that others start and kill.
 func TestCrawlChild(t *testing.T) {
@@ -91,7 +96,12 @@ func TestCrawlChild(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = f.Close() }()
-		note = func(what, host string, at time.Time) { _, _ = fmt.Fprintln(f, what, host, at.UnixNano()) }
+		note = func(what, host string, at time.Time) {
+			line := fmt.Sprintf("%-*s\n", stampSize-1, fmt.Sprint(what, " ", host, " ", at.UnixNano()))
+			if n, err := f.WriteString(line); err != nil || n != stampSize {
+				panic(fmt.Sprintf("%d bytes of %q: %v", n, line, err))
+			}
+		}
 		o.Log = slog.New(pushLog{note: note})
 	}
 	if err := joinFleet(t.Context(), &o); err != nil {
