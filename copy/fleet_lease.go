@@ -187,7 +187,7 @@ func (e *fleetFeed) settle(ctx context.Context, done []*task) error {
 			a = &fleet.Acked{Lease: t.lease, Era: t.era}
 			acks[t.holding], all = a, append(all, a)
 		}
-		a.IDs, a.Era = append(a.IDs, t.id), min(a.Era, t.era)
+		a.IDs, a.Era, a.Bytes = append(a.IDs, t.id), min(a.Era, t.era), a.Bytes+t.bytes
 		if a.Failure == "" {
 			a.Failure = t.failure
 		}
@@ -208,7 +208,6 @@ func (e *fleetFeed) settle(ctx context.Context, done []*task) error {
 		if a.Lost {
 			continue
 		}
-		e.job.Count(len(a.IDs))
 		if err := e.admit(h, a.More); err != nil {
 			return err
 		}

@@ -35,6 +35,7 @@ func inFleet(t testing.TB, url string, o Options) Options {
 // together runs workers of one job side by side, and returns what they have done in all.
 func together(t testing.TB, n int, o Options) Report {
 	t.Helper()
+	before := bytesOfJob(t, o)
 	reports := make([]Report, n)
 	errs := make([]error, n)
 	var wg sync.WaitGroup
@@ -56,7 +57,28 @@ func together(t testing.TB, n int, o Options) Report {
 	if all.ItemsFailed > 0 {
 		t.Fatalf("failed: %v", all.Errors)
 	}
+	if bytes := bytesOfJob(t, o) - before; bytes != all.Bytes {
+		t.Errorf("the job knows of %d bytes, its workers of %d", bytes, all.Bytes)
+	}
 	return all
+}
+
+// bytesOfJob returns how many bytes have been copied, as those are told who look at the job.
+func bytesOfJob(t testing.TB, o Options) int64 {
+	t.Helper()
+	j, err := fleet.Look(t.Context(), *o.Fleet)
+	if errors.Is(err, fleet.ErrNoJob) {
+		return 0
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = j.Leave() }()
+	counts, err := j.Counts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counts.Bytes
 }
 
 // When the source changes while it is copied, the file fails, and has no name; all workers know of it, and the others' files

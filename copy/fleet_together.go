@@ -147,8 +147,8 @@ func (g *fleetTogether) name(f *file) error {
 // ended counts what became of f. The error returned is one that ends the run, or of a lease that is over.
 func (g *fleetTogether) ended(ctx context.Context, f *file, err error) error {
 	f.release(false)
-	if err == nil {
-		g.task.bytes += f.meta.size
+	if err == nil && !f.skip {
+		g.task.bytes += f.dataSize()
 	}
 	return g.outcome(ctx, g.task, join(g.task.item.rel, f.from.name), f.skip, err)
 }

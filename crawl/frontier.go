@@ -106,6 +106,7 @@ type change struct {
 	visit  *visit // what is known of the page now; nil is what was known before
 	hosts  []knownHost
 	body   *firstBody // the page is the first with its body; a state keeps that
+	bytes  int64      // of the body that came for the item that is done
 }
 
 // foundPage is a page that was discovered. It is admitted if its URL is new and the pages are not yet as many as may be.

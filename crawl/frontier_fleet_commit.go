@@ -201,7 +201,7 @@ func (f *fleetFrontier) acknowledge(changes []*change, era int64) error {
 			a = &fleet.Acked{Lease: it.hold.lease, Want: f.want(it.hold), Era: era}
 			acks[it.hold], all = a, append(all, a)
 		}
-		a.IDs = append(a.IDs, strconv.FormatUint(it.seq, 10))
+		a.IDs, a.Bytes = append(a.IDs, strconv.FormatUint(it.seq, 10)), a.Bytes+c.bytes
 	}
 	f.mu.Unlock()
 	if len(all) == 0 {
@@ -214,7 +214,6 @@ func (f *fleetFrontier) acknowledge(changes []*change, era int64) error {
 		if a.Lost {
 			continue
 		}
-		f.job.Count(len(a.IDs))
 		if err := f.more(a); err != nil {
 			return err
 		}

@@ -88,7 +88,7 @@ func (c *crawler) finish(p *closing, ch change) error {
 // end closes an item as failed, if why is not nil, or else as done.
 func (c *crawler) end(p *closing, ch change, why error) error {
 	p.failure = why
-	ch.visit = c.visited(p)
+	ch.visit, ch.bytes = c.visited(p), p.response.moved
 	if why != nil && p.record != nil {
 		p.record.Error = why.Error()
 	}

@@ -121,6 +121,7 @@ type fleetStatus struct {
 	Finished *time.Time        `json:"finished,omitempty"`
 	Added    int64             `json:"items_added"`
 	Done     int64             `json:"items_done"`
+	Bytes    int64             `json:"bytes_done"`
 	Pending  int64             `json:"items_pending"`
 	Dead     int64             `json:"items_dead"`
 	Hosts    int64             `json:"hosts_pending"`
@@ -166,7 +167,8 @@ func (f *fleetCommand) read(ctx context.Context, job *fleet.Job) (*fleetStatus, 
 		Job: f.job, Command: r.Settings[commandSetting], State: stateWord(c.State, r),
 		Created: r.Created.UTC(), Settings: r.Settings,
 		Workers: []fleet.Worker{}, Letters: []deadItem{}, // null is no list to those who read it
-		Added: c.Added, Done: c.Done, Pending: c.Pending(), Dead: c.Dead, Hosts: c.Keys, Leased: c.Leased, Sources: c.Sources,
+		Added: c.Added, Done: c.Done, Bytes: c.Bytes, Pending: c.Pending(), Dead: c.Dead,
+		Hosts: c.Keys, Leased: c.Leased, Sources: c.Sources,
 	}
 	if !r.Finished.IsZero() {
 		at := r.Finished.UTC()
@@ -213,6 +215,7 @@ func (s *fleetStatus) text() string {
 		soFar = ""
 	}
 	fmt.Fprintf(&b, "items: %d done of %d%s, %d waiting, %d dead\n", s.Done, s.Added, soFar, s.Pending, s.Dead)
+	fmt.Fprintf(&b, "bytes: %s%s\n", bytesText(float64(s.Bytes)), s.speed())
 	keys := "hosts"
 	if s.Command == "copy" {
 		keys = "folders and stripes of files"
@@ -233,8 +236,9 @@ func (s *fleetStatus) text() string {
 		if !w.Alive {
 			gone = ", not heard of since " + w.Seen.Format(time.RFC3339)
 		}
-		fmt.Fprintf(&b, "  %s since %s: %d done, %.1f/s, %d leases%s\n",
-			escape(w.Worker), w.Since.Format(time.RFC3339), w.Items, w.Rate, w.Leases, gone)
+		fmt.Fprintf(&b, "  %s since %s: %d done, %.1f/s, %s, %s/s, %d leases%s\n",
+			escape(w.Worker), w.Since.Format(time.RFC3339), w.Items, w.Rate, bytesText(float64(w.Bytes)), bytesText(w.Speed),
+			w.Leases, gone)
 	}
 	for _, l := range s.Letters {
 		fmt.Fprintf(&b, "dead after %d attempts: %s\n", l.Attempts, escape(l.URL))
@@ -246,4 +250,18 @@ func (s *fleetStatus) text() string {
 		fmt.Fprintf(&b, "  %s: %s\n", escape(name), escape(s.Failures[name]))
 	}
 	return b.String()
+}
+
+// speed returns how fast those who work on a job that is not over move bytes together, in words.
+func (s *fleetStatus) speed() string {
+	if s.Finished != nil {
+		return ""
+	}
+	sum := 0.0
+	for _, w := range s.Workers {
+		if w.Alive {
+			sum += w.Speed
+		}
+	}
+	return fmt.Sprintf(", %s/s", bytesText(sum))
 }

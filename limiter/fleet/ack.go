@@ -9,6 +9,7 @@ import (
 type Acked struct {
 	Lease *Lease
 	IDs   []string
+	Bytes int64 // that they have moved, for those who look at the job
 	Want  int
 	// Failure, if not empty, is why the group of the key has failed: its end is told the first that comes.
 	Failure string
@@ -25,7 +26,7 @@ func (j *Job) Ack(ctx context.Context, acks ...*Acked) error {
 	for partition, group := range byPartition(acks, func(a *Acked) int { return a.Lease.partition }) {
 		args := []any{}
 		for _, a := range group {
-			args = append(args, a.Lease.Key, a.Lease.token, a.Want, a.Failure, j.epochIn(a.Era, partition), len(a.IDs))
+			args = append(args, a.Lease.Key, a.Lease.token, a.Want, a.Failure, j.epochIn(a.Era, partition), a.Bytes, len(a.IDs))
 			for _, id := range a.IDs {
 				args = append(args, id)
 			}
@@ -49,6 +50,9 @@ func (j *Job) Ack(ctx context.Context, acks ...*Acked) error {
 				a.Lease.lose()
 			} else {
 				a.Void, a.More = int(number(parts[0]))-1, itemsOf(parts[1:])
+				if a.Void == 0 {
+					j.tally.count(a)
+				}
 			}
 		}
 	}

@@ -62,9 +62,18 @@ func TestWorkers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	add(t, a, entry(a, "key", "1"))
-	lease(t, a, 1, 1)
-	a.Count(3)
+	add(t, a, entry(a, "key", "1"), entry(a, "key", "2"), entry(a, "other", "3"))
+	var all []*Acked
+	for _, l := range lease(t, a, 2, 2) {
+		acked := &Acked{Lease: l.Lease, Bytes: 1 << 52}
+		for _, item := range l.Items {
+			acked.IDs = append(acked.IDs, item.ID)
+		}
+		if err := a.Ack(t.Context(), acked); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, acked)
+	}
 	if err := a.renewBeat(t); err != nil {
 		t.Fatal(err)
 	}
@@ -76,9 +85,16 @@ func TestWorkers(t *testing.T) {
 		t.Fatalf("%+v, %v", workers, err)
 	}
 	for _, w := range workers {
-		if !w.Alive || w.PID == 0 || time.Since(w.Since) > time.Hour || w.Doing.Worker == a.Worker() && (w.Leases != 1 || w.Items != 3) {
+		if !w.Alive || w.PID == 0 || time.Since(w.Since) > time.Hour || w.Doing.Worker == a.Worker() && (w.Leases != 2 || w.Items != 3 || w.Bytes != 2<<52) {
 			t.Errorf("%+v", w)
 		}
+	}
+	// As after a reply that was lost.
+	if err := a.Ack(t.Context(), all...); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := b.Counts(t.Context()); err != nil || c.Done != 3 || c.Bytes != 2<<52 {
+		t.Errorf("what was acknowledged twice: %+v, %v", c, err)
 	}
 	if err := b.Close(t.Context()); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 type Counts struct {
 	Added   int64 // items
 	Done    int64 // of them; dead ones too
+	Bytes   int64 // that done ones have moved
 	Dead    int64
 	Keys    int64 // with items or a lease
 	Leased  int64 // keys
@@ -141,7 +142,7 @@ func (j *Job) finish(ctx context.Context) (bool, error) {
 // Counts reads how far the job is.
 func (j *Job) Counts(ctx context.Context) (c Counts, err error) {
 	var opened int64 // sources: each is counted as added, and when it is read as done
-	for _, names := range [][]string{{"done", "dead", "state"}, {"added", "sources"}} {
+	for _, names := range [][]string{{"done", "bytes", "dead", "state"}, {"added", "sources"}} {
 		rows, err := j.fieldsOf(ctx, names...)
 		if err != nil {
 			return c, err
@@ -153,7 +154,9 @@ func (j *Job) Counts(ctx context.Context) (c Counts, err error) {
 					continue
 				}
 				n, _ := strconv.ParseInt(row[i], 10, 64) // empty before the first
-				*map[string]*int64{"done": &c.Done, "dead": &c.Dead, "added": &c.Added, "sources": &opened}[name] += n
+				*map[string]*int64{
+					"done": &c.Done, "bytes": &c.Bytes, "dead": &c.Dead, "added": &c.Added, "sources": &opened,
+				}[name] += n
 			}
 		}
 	}

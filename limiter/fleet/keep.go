@@ -117,18 +117,22 @@ type Doing struct {
 	Leases int       `json:"leases"`
 	Items  int64     `json:"items"`            // done
 	Rate   float64   `json:"items_per_second"` // of late
+	Bytes  int64     `json:"bytes"`            // that they have moved
+	Speed  float64   `json:"bytes_per_second"` // of late
 }
 
 // tally counts what a worker has done.
 type tally struct {
-	items atomic.Int64
-	last  int64
-	at    time.Time
-	rate  float64
+	items, bytes atomic.Int64
+	at           time.Time // of the next, which are as the keeper last looked
+	was          Doing
 }
 
-// Count counts items as this worker's, for those who look at the job.
-func (j *Job) Count(items int) { j.tally.items.Add(int64(items)) }
+// count counts what an acknowledgement has counted as this worker's, for those who look at the job.
+func (t *tally) count(a *Acked) {
+	t.items.Add(int64(len(a.IDs)))
+	t.bytes.Add(a.Bytes)
+}
 
 // beat says once that this worker is alive.
 func (j *Job) beat(ctx context.Context) error {
@@ -160,17 +164,18 @@ func (j *Job) beatOnce(ctx context.Context) error {
 
 // doing returns what this worker says of itself. It is called by the keeper alone, or before there is one.
 func (j *Job) doing() Doing {
-	now, items := time.Now(), j.tally.items.Load()
-	t := &j.tally
+	now, t := time.Now(), &j.tally
 	if t.at.IsZero() {
 		t.at = now
 	}
-	if spent := now.Sub(t.at).Seconds(); spent >= 1 {
-		t.rate = float64(items-t.last) / spent
-		t.last, t.at = items, now
-	}
-	return Doing{
+	d := Doing{
 		Worker: j.worker, Since: j.since.UTC().Truncate(time.Second), PID: os.Getpid(), Leases: j.Held(),
-		Items: items, Rate: t.rate,
+		Items: t.items.Load(), Rate: t.was.Rate, Bytes: t.bytes.Load(), Speed: t.was.Speed,
 	}
+	if spent := now.Sub(t.at).Seconds(); spent >= 1 {
+		d.Rate = float64(d.Items-t.was.Items) / spent
+		d.Speed = float64(d.Bytes-t.was.Bytes) / spent
+		t.at, t.was = now, d
+	}
+	return d
 }

@@ -2,7 +2,7 @@
 -- that Cluster keeps them in one slot. ARGV[1] is the id that the job was created with; and after a space, of what must not
 -- outlive an epoch, '=' and that epoch (or anything else, if it is over): else it is refused with the epoch of now, a string.
 --
---   part   hash  id, added, done, dead, seq, tok, run, epoch, quiet, ttl, state, over, sources, counted, tidied
+--   part   hash  id, added, done, bytes, dead, seq, tok, run, epoch, quiet, ttl, state, over, sources, counted, tidied
 --   s:N    set   shard N of the seen-set: 64-bit integers, so that Redis keeps it as an intset
 --   g:GROUP  hash  a group that is not through: left, key, payload, failure (see groups.go)
 --   groups set   their names
