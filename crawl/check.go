@@ -43,7 +43,7 @@ func (c *crawler) checked(it *item, r *response) error {
 		c.skipCheck()
 		return nil
 	}
-	return c.finish(&closing{item: it, response: r}, change{item: it})
+	return c.finish(&closing{item: it, response: r}, change{item: it, bytes: r.moved})
 }
 
 // skipCheck counts a check that is left out. Checks are no items, so it was not known as one.

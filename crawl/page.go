@@ -17,7 +17,7 @@ func (c *crawler) page(ctx context.Context, it *item, r *response) error {
 	}
 	p := &closing{item: it, record: c.record(it, r), response: r}
 	c.takeUnchanged(p)
-	ch := change{item: it}
+	ch := change{item: it, bytes: r.moved}
 	var children []item
 	var err error
 	switch {
@@ -88,7 +88,7 @@ func (c *crawler) finish(p *closing, ch change) error {
 // end closes an item as failed, if why is not nil, or else as done.
 func (c *crawler) end(p *closing, ch change, why error) error {
 	p.failure = why
-	ch.visit, ch.bytes = c.visited(p), p.response.moved
+	ch.visit = c.visited(p)
 	if why != nil && p.record != nil {
 		p.record.Error = why.Error()
 	}
